@@ -1,0 +1,30 @@
+# Two commands: `make up` (a fresh Debian to a checked lab) and `make test` (linters, unit tests, the real lab).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+LAB ?= lab.yml
+MCASTLAB := .venv/bin/mcastlab
+
+.PHONY: help up down test lint unit integration e2e lock install
+
+help:  ## Show the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
+
+install:  ## Install what is missing: Debian packages and a virtual environment with locked dependencies
+	@scripts/install run
+
+up: install  ## Bring the lab up and check it
+	@$(MCASTLAB) up --lab $(LAB)
+
+down:  ## Remove what `make up` made, except the cache and the Debian packages, which are listed
+	@scripts/remove $(LAB)
+
+test:  ## Linters, unit tests, integration tests and the real lab end to end
+	@scripts/install dev
+	@scripts/test
+
+lint unit integration e2e:  ## One suite of `make test`
+	@scripts/install dev
+	@scripts/test $@
+
+lock:  ## Write the locked, hashed requirements anew from pyproject.toml
+	@scripts/lock

@@ -1,0 +1,146 @@
+"""ADD: the default network first, then every network that the pod's annotation names, all or none."""
+
+from __future__ import annotations
+
+from .attachment import Attachment
+from .context import Context, detach, settle
+from .delegate import Runner
+from .errors import ALREADY_ATTACHED, INVALID_CONFIG, TRY_AGAIN, CniError
+from .network import Network
+from .request import ANNOTATIONS, NETWORKS, Pod, Request
+from .results import Result, convert
+from .store import Record, new_record
+
+TYPE_CHECKING = False  # what `typing` has under this name, without its start-up time
+if TYPE_CHECKING:  # loaded for annotated pods only, by _attach_selected
+    from .annotation import Selection
+    from .api import Api
+
+_LOCK_WAIT = 30.0
+
+
+def add(request: Request) -> Result:
+    """Attach the container; the default network's result, at the runtime's version."""
+    context = Context(request)
+    pod, wanted = request.pod(), _annotation(request)
+    context.store.prepare()
+    with context.store.lock(request.container_id, request.ifname, _LOCK_WAIT):
+        if context.store.load(request.container_id, request.ifname) is not None:
+            raise CniError(
+                ALREADY_ATTACHED,
+                f'"{request.ifname}" of the container "{request.container_id}" is attached already; DEL comes first',
+            )
+        record = new_record(request)
+        if pod is None or not wanted:
+            _attach(context, record, [context.default_attachment()])
+        else:
+            _attach_selected(context, record, pod, wanted)
+    return convert(record.attachments[0].newest_result(), request.version)
+
+
+def _annotation(request: Request) -> str:
+    """The pod's networks annotation, empty where it has none; no API call is needed to know.
+
+    Raises CniError 7 for a pod whose runtime does not hand its annotations over: nobody can tell what it wants.
+    """
+    if request.pod() is not None and ANNOTATIONS not in request.runtime_config:
+        raise CniError(
+            INVALID_CONFIG,
+            f'the container runtime does not hand over the pod\'s annotations (capability "{ANNOTATIONS}")',
+            "netattach needs that capability in its conflist, and a runtime that knows it, as containerd 2 does",
+        )
+    annotations = request.runtime_config.get(ANNOTATIONS)
+    value = annotations.get(NETWORKS) if isinstance(annotations, dict) else None
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _attach_selected(context: Context, record: Record, pod: Pod, wanted: str) -> None:
+    """Attach with the annotation's networks. All of them are looked up before anything is attached."""
+    from . import publish
+    from .annotation import parse
+    from .api import Api
+
+    api = Api(context.settings.kubeconfig, context.settings.api_timeout)
+    try:
+        selections = parse(wanted, pod.namespace)
+        plan = [context.default_attachment(), *_planned(context, api, pod, selections)]
+        _attach(context, record, plan)
+    except CniError as error:
+        if error.code != TRY_AGAIN:  # what passes by itself is kubelet's to tell; mostly it is the API that is away
+            publish.write_event(api, pod, error)
+        raise
+    try:
+        publish.write_status(api, pod, record.attachments)
+    except CniError as error:  # the pod has its networks; only the notice of them is missing
+        publish.write_event(api, pod, error.about("the networks are attached, their status could not be written"))
+
+
+def _planned(context: Context, api: Api, pod: Pod, selections: list[Selection]) -> list[Attachment]:
+    from .nads import resolve
+
+    names = interface_names(selections, context.request.ifname)
+    known: dict[str, Network] = {}
+    planned = []
+    for selection, ifname in zip(selections, names, strict=True):
+        network = resolve(api, context.settings, selection, pod.namespace, known)
+        attachment = Attachment(selection.title, network, ifname)
+        attachment.capability_args = selection.capability_args
+        attachment.cni_args = selection.cni_args
+        attachment.default_route = selection.default_route
+        planned.append(attachment)
+    return planned
+
+
+def interface_names(selections: list[Selection], first: str) -> list[str]:
+    """An interface name for each selection: its own, or `net1`, `net2`, … by its place in the list, as with Multus.
+
+    Raises CniError 7 when a name is asked for twice or is the default network's `first`.
+    """
+    taken = {first, "lo"}
+    for selection in selections:
+        if selection.interface in taken:
+            raise CniError(
+                INVALID_CONFIG,
+                f'the network "{selection.title}" asks for the interface "{selection.interface}", '
+                "which another attachment of the pod has",
+            )
+        taken.add(selection.interface or first)
+    names = []
+    for place, selection in enumerate(selections, 1):
+        number = place
+        while not selection.interface and f"net{number}" in taken:
+            number += 1
+        names.append(selection.interface or f"net{number}")
+        taken.add(names[-1])
+    return names
+
+
+def _attach(context: Context, record: Record, plan: list[Attachment]) -> None:
+    """Run the plan's ADDs in order; after a failure, DEL what was done and what was tried, and forget it."""
+    runner = context.own_runner()
+    try:
+        for attachment in plan:
+            record.attachments.append(attachment)
+            context.store.save(record)
+            attachment.add(runner)
+        _move_default_route(plan, record.netns)
+        context.store.save(record, durable=True)
+    except Exception as error:
+        _roll_back(context, record, runner, error)
+        raise
+
+
+def _move_default_route(plan: list[Attachment], netns: str) -> None:
+    for attachment in plan:
+        if attachment.default_route is not None:
+            from .default_route import move
+
+            move(plan, attachment, netns)
+
+
+def _roll_back(context: Context, record: Record, runner: Runner, error: Exception) -> None:
+    failures = detach(record, runner)
+    settle(context.store, record)
+    if failures and isinstance(error, CniError):
+        undone = "; ".join(str(failure) for failure in failures)
+        error.details = f"{error.details}; not undone, left to DEL: {undone}".lstrip("; ")

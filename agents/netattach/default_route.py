@@ -1,0 +1,74 @@
+"""Moving the pod's default route to the attachment that asks for it (NPWG 4.1.2.1.9).
+
+Done after all attachments, by iproute2 inside the pod's network namespace: every default route of the families
+concerned goes, then the gateways asked for are set, in their order of preference. The results are changed to say the
+same, for the runtime, the status and CHECK.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .attachment import Attachment
+from .delegate import spawn
+from .errors import DELEGATE_FAILED, INVALID_CONFIG, CniError
+from .results import DEFAULT_ROUTES, Result, default_gateways, family, items
+
+_TIMEOUT = 10
+# Linux gives an IPv6 route without a metric 1024 (IP6_RT_PRIO_USER), an IPv4 route 0.
+_FIRST_METRIC = {"4": 0, "6": 1024}
+
+
+def move(attachments: list[Attachment], owner: Attachment, netns: str) -> None:
+    """Give the default route to `owner`, which has a `default_route`; an empty one means its own gateways."""
+    gateways = owner.default_route or _own_gateways(owner.result or {})
+    if not gateways:
+        raise CniError(
+            INVALID_CONFIG,
+            f'the network "{owner.title}" was given the default route, and neither names a gateway',
+        )
+    for version in ("4", "6"):
+        wanted = [gateway for gateway in gateways if family(gateway) == version]
+        if wanted:
+            _set(netns, version, owner.ifname, wanted)
+            for attachment in attachments:
+                _clear(attachment, version, keep_gateway=attachment is owner)
+            _record(owner, version, wanted)
+
+
+def _own_gateways(result: Result) -> list[str]:
+    """The gateways that the attachment's plug-ins gave: of its default routes, or else of its addresses."""
+    listed = [item.get("gateway") for item in items(result, "ips")]
+    return default_gateways(result) or [str(gateway) for gateway in listed if gateway]
+
+
+def _set(netns: str, version: str, ifname: str, gateways: list[str]) -> None:
+    lines = [f"route flush exact {DEFAULT_ROUTES[version]}"]
+    for position, gateway in enumerate(gateways):
+        metric = _FIRST_METRIC[version] + position
+        lines.append(f"route add default via {gateway} dev {ifname} metric {metric}")
+    argv = ["nsenter", f"--net={netns}", "ip", f"-{version}", "-batch", "-"]
+    status, _, err = spawn(argv, dict(os.environ), "\n".join([*lines, ""]).encode(), _TIMEOUT)
+    if status != 0:
+        raise CniError(
+            DELEGATE_FAILED,
+            f'the default route via {", ".join(gateways)} cannot be set on "{ifname}"',
+            err.strip()[-500:],
+        )
+
+
+def _clear(attachment: Attachment, version: str, *, keep_gateway: bool) -> None:
+    result = attachment.result or {}
+    if "routes" in result:
+        result["routes"] = [r for r in items(result, "routes") if r.get("dst") != DEFAULT_ROUTES[version]]
+    if not keep_gateway:
+        for address in items(result, "ips"):
+            if family(str(address.get("address"))) == version:
+                address.pop("gateway", None)
+
+
+def _record(owner: Attachment, version: str, gateways: list[str]) -> None:
+    routes: list[object] = list(items(owner.result or {}, "routes"))
+    routes += [{"dst": DEFAULT_ROUTES[version], "gw": gateway} for gateway in gateways]
+    if owner.result is not None:
+        owner.result["routes"] = routes

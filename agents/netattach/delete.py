@@ -1,0 +1,63 @@
+"""DEL: by the record alone, so that it needs neither API server nor pod nor NetworkAttachmentDefinition."""
+
+from __future__ import annotations
+
+from . import runtime_cache
+from .context import Context, detach, settle
+from .errors import CniError
+from .request import Request
+from .results import convert
+from .store import Record, new_record
+from .versions import at_least
+
+_LOCK_WAIT = 30.0
+
+
+def delete(request: Request) -> None:
+    """Detach the container from all its networks, then report what failed, if anything did."""
+    context = Context(request)
+    context.store.prepare()
+    with context.store.lock(request.container_id, request.ifname, _LOCK_WAIT):
+        record = context.store.load(request.container_id, request.ifname) or context.adopt()
+        if record is not None:
+            failures = detach(record, context.own_runner())
+            settle(context.store, record)
+        else:
+            failures = _delete_default(context)
+    if failures:
+        raise join(failures)
+
+
+def join(failures: list[CniError]) -> CniError:
+    """One error that names all of `failures`, with the first one's code."""
+    first = failures[0]
+    if len(failures) == 1:
+        return first
+    return CniError(first.code, f"{len(failures)} networks failed", "; ".join(str(failure) for failure in failures))
+
+
+def _delete_default(context: Context) -> list[CniError]:
+    """A container without a record was never attached, is deleted already, or got its default network before netattach
+    came to the node: DEL on the default network is right for all three."""
+    request, folder = context.request, context.settings.runtime_cache_dir
+    record = new_record(request)
+    attachment = context.default_attachment()
+    network = attachment.network
+    known = request.config.get("prevResult") or runtime_cache.result(
+        folder, network.name, request.container_id, request.ifname
+    )
+    if isinstance(known, dict) and at_least(network.version, "0.3.0"):
+        attachment.result = convert(known, network.version)
+    record.attachments.append(attachment)
+    failures = detach(record, context.own_runner())
+    if not failures:
+        context.store.remove(record)  # there may be one that cannot be read
+        runtime_cache.forget(folder, network.name, request.container_id, request.ifname)
+    return failures
+
+
+def delete_stale(context: Context, record: Record) -> list[CniError]:
+    """Detach a container that the runtime no longer has; used by GC, under the record's lock."""
+    failures = detach(record, context.runner(record.container_id, record.netns))
+    settle(context.store, record)
+    return failures

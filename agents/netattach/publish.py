@@ -1,0 +1,101 @@
+"""What the cluster is told: the pod's network status (NPWG 1.3, section 5), and an event when attaching failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from .api import Api
+from .attachment import Attachment
+from .errors import CniError
+from .request import Pod
+from .results import default_gateways, pod_addresses, sandbox_interface
+
+STATUS = "k8s.v1.cni.cncf.io/network-status"
+_STATUS_TIMEOUT = 10.0
+_EVENT_TIMEOUT = 3.0
+# An event that says the same within this time is the same event: kubelet tries a pod every few seconds.
+_SAME_EVENT_SECONDS = 600
+
+
+def status_of(attachments: list[Attachment]) -> list[dict[str, object]]:
+    """The status map of every attachment, in the order of their ADD, the default network first."""
+    return [_entry(attachment) for attachment in attachments]
+
+
+def _entry(attachment: Attachment) -> dict[str, object]:
+    result = attachment.newest_result()
+    entry: dict[str, object] = {"name": attachment.title, "interface": attachment.ifname}
+    inside = sandbox_interface(result)
+    if inside is not None:
+        entry["interface"] = inside[1].get("name")
+    addresses = [address.partition("/")[0] for address in pod_addresses(result)]
+    if addresses:
+        entry["ips"] = addresses
+    if inside is not None and inside[1].get("mac"):
+        entry["mac"] = inside[1]["mac"]
+    entry["default"] = attachment.default
+    dns = result.get("dns")
+    known = (
+        {key: dns[key] for key in ("nameservers", "domain", "search") if dns.get(key)} if isinstance(dns, dict) else {}
+    )
+    if known:
+        entry["dns"] = known
+    gateways = default_gateways(result)
+    if gateways and (attachment.default or attachment.default_route is not None):
+        entry["default-route"] = gateways
+    return entry
+
+
+def write_status(api: Api, pod: Pod, attachments: list[Attachment]) -> None:
+    """Put the status on the pod. The UID in the patch makes the server refuse it for a later pod of that name."""
+    metadata: dict[str, object] = {"annotations": {STATUS: json.dumps(status_of(attachments), indent=1)}}
+    if pod.uid:
+        metadata["uid"] = pod.uid
+    path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status"
+    status, _ = api.call("PATCH", path, {"metadata": metadata}, kind="merge-patch+json", timeout=_STATUS_TIMEOUT)
+    if status in (404, 409, 422):  # 422: the UID is another one
+        _warn(f'the pod "{pod}" is gone or another one by now; its network status was not written')
+
+
+def write_event(api: Api, pod: Pod, error: CniError) -> None:
+    """Tell the pod's reader why it has no network; a failure to tell is a line on standard error."""
+    try:
+        api.call("POST", f"/api/v1/namespaces/{pod.namespace}/events", _event(pod, error), timeout=_EVENT_TIMEOUT)
+    except CniError as failure:
+        _warn(f'no event for the pod "{pod}": {failure}')
+
+
+def _event(pod: Pod, error: CniError) -> dict[str, object]:
+    from zlib import crc32
+
+    seconds = int(time.time())
+    message = str(error)[:1024]  # the API server's limit for an event's message
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    same = crc32(f"{pod.uid} {message} {seconds // _SAME_EVENT_SECONDS}".encode())
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{pod.name[:200]}.netattach.{same:08x}", "namespace": pod.namespace},
+        "involvedObject": {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "namespace": pod.namespace,
+            "name": pod.name,
+            "uid": pod.uid,
+        },
+        "type": "Warning",
+        "reason": "FailedNetworkAttachment",
+        "message": message,
+        "source": {"component": "netattach", "host": os.uname().nodename},
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }
+
+
+def _warn(text: str) -> None:
+    import sys
+
+    sys.stderr.write(f"netattach: {text}\n")

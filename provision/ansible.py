@@ -1,0 +1,102 @@
+"""One ansible-playbook run: its progress, its recap as numbers, and its failure as an error that names the task."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from provision.errors import CommandError, HostError
+from provision.files import write_whole
+from provision.paths import ROOT, StateDir, cache_dir
+from provision.run import run
+
+_RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
+_TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.+?)\]")
+_FATAL = re.compile(r"^(?:fatal|failed): \[([^\]]+)\][^=]*=> (\{.*\})", re.MULTILINE)
+_TIMEOUT_SECONDS = 1200.0
+
+
+@dataclass(frozen=True)
+class Recap:
+    """Per host: tasks that were ok and tasks that changed something."""
+
+    ok: Mapping[str, int]
+    changed: Mapping[str, int]
+
+    def summary(self) -> str:
+        return ", ".join(f"{host}: ok={self.ok[host]} changed={self.changed[host]}" for host in self.ok)
+
+
+def play(playbook: str, inventory: Mapping[str, Any], state: StateDir, report: Callable[[str], None]) -> Recap:
+    """Run playbooks/`playbook` on `inventory`; the whole output goes to the lab's logs.
+
+    Raises HostError naming the task, the host and the module's message when a task fails.
+    """
+    write_whole(state.inventory, json.dumps(inventory, indent=2) + "\n")
+    state.logs.mkdir(mode=0o700, exist_ok=True)
+    log: list[str] = []
+    started = time.monotonic()
+
+    def line(text: str) -> None:
+        log.append(f"{time.monotonic() - started:7.2f} {text}")  # the log tells where the seconds go
+        if task := _TASK.match(text):
+            report(task[1])
+
+    argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(state.inventory)]
+    try:
+        done = run(
+            [*argv, str(ROOT / "playbooks" / playbook)],
+            timeout=_TIMEOUT_SECONDS,
+            env={
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_HOME": str(cache_dir() / "ansible"),  # not ~/.ansible; short, as a socket's path has to be
+                "ANSIBLE_NOCOLOR": "1",
+            },
+            cwd=ROOT,
+            check=False,
+            on_line=line,
+        )
+    finally:
+        write_whole(state.logs / playbook.replace(".yml", ".log"), "\n".join(log) + "\n")
+    if done.returncode != 0:
+        raise failure(done.stdout, done.stderr, playbook)
+    return recap(done.stdout)
+
+
+def recap(output: str) -> Recap:
+    """The numbers of PLAY RECAP in the output of ansible-playbook; raises CommandError when it has none."""
+    rows = [match for line in output.splitlines() if (match := _RECAP.match(line))]
+    if not rows:
+        raise CommandError("ansible-playbook ended without a PLAY RECAP", detail=output[-2000:])
+    return Recap({row[1]: int(row[2]) for row in rows}, {row[1]: int(row[3]) for row in rows})
+
+
+def failure(stdout: str, stderr: str, playbook: str) -> HostError:
+    """The first failed task of an ansible-playbook run, as an error with the module's own message."""
+    task = ""
+    for line in stdout.splitlines():
+        if named := _TASK.match(line):
+            task = named[1]
+        if fatal := _FATAL.match(line):
+            return HostError(
+                f"Ansible task '{task}' failed on host '{fatal[1]}'",
+                where=f"playbooks/{playbook}",
+                detail=_message(fatal[2]),
+                remedy="`mcastlab up` goes on from here once the cause is mended",
+            )
+    return HostError("ansible-playbook failed", where=f"playbooks/{playbook}", detail=(stderr or stdout)[-3000:])
+
+
+def _message(result: str) -> str:
+    try:
+        values = json.loads(result)
+    except json.JSONDecodeError:
+        return result[:2000]
+    parts = [str(values[key]).strip() for key in ("msg", "stderr", "stdout") if values.get(key)]
+    return "\n".join(part[-2000:] for part in parts)

@@ -1,0 +1,46 @@
+"""Images from a registry, where one can be reached: only when the user asks for it, never in the course of `up`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from provision.artifacts.imported import KINDS, Imported, import_archive
+from provision.artifacts.store import Report, Store
+from provision.artifacts.versions import load_versions
+from provision.errors import CommandError, HostError, InputError
+from provision.run import run
+
+_SECONDS = 600.0
+
+
+def fetch(kind: str, report: Report) -> Imported:
+    """Pull the pinned image of `kind` and import it.
+
+    Raises InputError for a kind that there is not, and HostError where no registry can be reached.
+    """
+    if kind not in KINDS:
+        raise InputError(f"There is no kind of image '{kind}'", remedy=f"Choose one of: {', '.join(KINDS)}")
+    if shutil.which("skopeo") is None:
+        raise HostError("The command 'skopeo' is missing", remedy=f"`apt-get install skopeo`, or {_elsewhere(kind)}")
+    reference = load_versions().pulled[kind]
+    temporary = Store.of_user().home / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=temporary) as folder:
+        archive = Path(folder) / "image.tar"
+        report(f"pulling {reference}")
+        try:
+            run(["skopeo", "copy", f"docker://{reference}", f"docker-archive:{archive}:{reference}"], timeout=_SECONDS)
+        except CommandError as error:
+            raise HostError(
+                f"The image '{reference}' could not be pulled", detail=error.detail, remedy=_elsewhere(kind)
+            ) from error
+        return import_archive(archive, kind, report)
+
+
+def _elsewhere(kind: str) -> str:
+    return (
+        f"where there is a registry, `podman save -o {kind}.tar IMAGE`, bring the file here, "
+        f"and `mcastlab artifacts import {kind}.tar`"
+    )

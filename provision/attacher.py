@@ -1,0 +1,41 @@
+"""Which meta-plug-in gives pods their second interfaces, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from provision.artifacts import imported
+from provision.artifacts.imported import Imported
+from provision.config import Lab
+from provision.errors import HostError
+
+
+@dataclass(frozen=True)
+class Attacher:
+    """The choice and its reason, printed by `up` and kept in the report; `image` is what it runs from, if one."""
+
+    name: str
+    reason: str
+    image: Imported | None = None
+
+
+def choose(lab: Lab) -> Attacher:
+    """The attacher for `lab`: what lab.yml asks for, else Multus where its image was imported, else netattach.
+
+    Raises HostError where lab.yml asks for Multus and there is no image.
+    """
+    wanted = lab.cluster.attacher
+    if wanted == "netattach":
+        return Attacher("netattach", "lab.yml asks for it")
+    image = imported.find("multus")
+    if image is not None:
+        why = "lab.yml asks for it" if wanted == "multus" else "attacher is auto and its image was imported"
+        return Attacher("multus", f"{why}: {image.origin}", image)
+    if wanted == "multus":
+        raise HostError(
+            "lab.yml asks for Multus, and its image was not imported",
+            where="cluster.attacher",
+            remedy="`mcastlab artifacts import FILE.tar` with an archive of its image (docs/multus.md), "
+            "or `attacher: auto`, which takes netattach without one",
+        )
+    return Attacher("netattach", "attacher is auto and no Multus image was imported (docs/multus.md)")

@@ -1,0 +1,8 @@
+"""Checks: real traffic over every data path, and nothing that passes on silence."""
+
+from provision.checks.context import Context
+from provision.checks.registry import CHECKS, Check
+from provision.checks.result import Figure, Result, Status
+from provision.checks.runner import run_checks
+
+__all__ = ["CHECKS", "Check", "Context", "Figure", "Result", "Status", "run_checks"]

@@ -1,0 +1,96 @@
+"""What checks work with: the lab, the cluster, the hosts, and pods made for this run only."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from provision.checks.bystander import Bystander, listen_argv
+from provision.checks.iperf import DEFAULT_PORT
+from provision.checks.made_pods import MadePods
+from provision.checks.places import HostPlace, address
+from provision.config import Lab
+from provision.errors import HostError
+from provision.kube import Kube
+from provision.kube_pods import Pods
+from provision.remote import Remotes
+
+# Each traffic check has its own port and group, so that all can run at once and none hears another. The first uses
+# the lab's own group and iperf's own port: exactly the seed's commands.
+_STREAMS = ("source-to-pod", "host-to-host", "pod-to-pod-macvlan", "host-network-pod")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the caller knows: a lab that is up, and the reference of the tools image."""
+
+    lab: Lab
+    kube: Kube
+    remotes: Remotes
+    tools_image: str
+
+
+@dataclass(frozen=True)
+class Stream:
+    group: str
+    port: int
+
+
+class Bench:
+    """A context with the pods of one run of checks; everything made through it is removed by `close`."""
+
+    def __init__(self, context: Context) -> None:
+        self.lab = context.lab
+        self.kube = context.kube
+        self.remotes = context.remotes
+        self.pods = Pods(context.kube)
+        self.made = MadePods(context.lab, context.kube, self.pods, context.tools_image)
+        self._lock = threading.Lock()
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="bystander")
+        self._bystander: Future[Bystander] | None = None
+
+    def stream(self, check: str) -> Stream:
+        """The group and port of a traffic check."""
+        index = _STREAMS.index(check)
+        return Stream(str(neighbour(self.lab.multicast.group, index)), DEFAULT_PORT + index)
+
+    def host(self, name: str) -> HostPlace:
+        return HostPlace(self.remotes.get(name), self.lab.lan.interface)
+
+    def source(self) -> tuple[HostPlace, str]:
+        """The multicast source host and its address on the multicast LAN; raises HostError when the lab has none."""
+        if not self.lab.sources:
+            raise HostError(
+                "The lab has no host that could send: none has the role 'source'",
+                remedy="Add one under hosts: in lab.yml",
+            )
+        host = self.lab.sources[0]
+        return self.host(host.name), str(host.address)
+
+    def bystander(self) -> Future[Bystander]:
+        """The bystander pod on the multicast LAN: one for all checks of this run, being started since the first asked.
+
+        When it cannot be started, all who asked get the same error from its future.
+        """
+        with self._lock:
+            if self._bystander is None:
+                self._bystander = self._background.submit(self._start_bystander)
+            return self._bystander
+
+    def _start_bystander(self) -> Bystander:
+        ports = tuple(DEFAULT_PORT + index for index in range(len(_STREAMS)))
+        return Bystander(address(self.made.start("bystander", listen_argv(ports, shared=False))))
+
+    def close(self) -> None:
+        """Remove all pods of this run and wait until they are gone."""
+        self._background.shutdown(wait=False, cancel_futures=True)
+        self.made.close()
+
+
+def neighbour(group: IPv4Address, index: int) -> IPv4Address:
+    """The group `index` further in the same /24, which stays within .1 to .254."""
+    octets = bytearray(group.packed)
+    octets[3] = octets[3] if index == 0 else (octets[3] - 1 + index) % 254 + 1
+    return IPv4Address(bytes(octets))

@@ -1,0 +1,18 @@
+"""host-network-pod: a pod that shares its node's network receives from the source host."""
+
+from __future__ import annotations
+
+from provision.checks import iperf
+from provision.checks.context import Bench
+from provision.checks.places import PodReceiver
+from provision.checks.result import Outcome
+from provision.checks.traffic import Run, measure
+
+
+def run(bench: Bench) -> Outcome:
+    sender, source = bench.source()
+    bystander = bench.bystander()
+    stream = bench.stream("host-network-pod")
+    command = iperf.receiver_argv(stream.group, bench.lab.lan.interface, stream.port)
+    place = bench.made.start("host-network-pod", command, host_network=True)
+    return measure(Run(bench.lab, stream, sender, source, PodReceiver(place), bystander.result()))

@@ -1,0 +1,93 @@
+"""Pods that checks make: named, labelled, and removed again, also those of a run that was killed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from provision import render
+from provision.checks.places import PodPlace
+from provision.config import Lab
+from provision.errors import HostError
+from provision.kube import Kube, Object
+from provision.kube_pods import Pods
+from provision.render import POD_INTERFACE
+from provision.wait import Deadline
+
+NAME_PREFIX = "mcastlab-check-"
+LABEL = "mcastlab.check"
+_START_SECONDS = 60.0
+_GONE_SECONDS = 30.0
+
+
+class MadePods:
+    """The pods of one run of checks; may be used by several threads at once."""
+
+    def __init__(self, lab: Lab, kube: Kube, pods: Pods, image: str) -> None:
+        self._lab = lab
+        self._kube = kube
+        self._pods = pods
+        self._image = image
+        self._lock = threading.Lock()
+        self._names: list[tuple[str, str]] = []
+        self._swept = False
+        self._closed = False
+
+    def start(self, name: str, command: Sequence[str], *, attach: bool = True, host_network: bool = False) -> PodPlace:
+        """Start `mcastlab-check-NAME` on the control plane, in the first network's namespace, and wait until it runs.
+
+        `attach` gives it the first network as interface eth1; with `host_network` it has its node's interfaces.
+        """
+        if not self._lab.networks:
+            raise HostError(
+                "The lab has no network that a pod could attach to", remedy="Add one under networks: in lab.yml"
+            )
+        manifest = self._manifest(name, command, attach=attach and not host_network, host_network=host_network)
+        namespace, full_name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        deadline = Deadline.after(_START_SECONDS)
+        with self._lock:
+            self._sweep()
+            if self._closed:
+                raise HostError("The checks are being stopped")
+            self._names.append((namespace, full_name))
+        self._pods.create(manifest, deadline)
+        if self._closed:  # `close` may have looked for it before it existed
+            self._pods.delete(namespace, full_name)
+            raise HostError("The checks are being stopped")
+        self._pods.wait(namespace, full_name, deadline)
+        interface = self._lab.lan.interface if host_network else POD_INTERFACE
+        return PodPlace(self._pods, namespace, full_name, interface)
+
+    def close(self) -> None:
+        """Remove what was started and wait until it is gone."""
+        with self._lock:
+            self._closed = True
+            names, self._names = self._names, []
+        self._remove(names)
+
+    def _sweep(self) -> None:
+        """Once per run: remove what an earlier run left that was killed."""
+        if not self._swept:
+            left = self._kube.items("/api/v1/pods", labelSelector=LABEL)
+            self._remove([(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in left])
+            self._swept = True
+
+    def _remove(self, names: Sequence[tuple[str, str]]) -> None:
+        # At once: nothing in these pods has an end of its own to come to, and each second counts for who waits.
+        for namespace, name in names:
+            self._pods.delete(namespace, name, grace=0)
+        for namespace, name in names:
+            self._pods.wait_gone(namespace, name, Deadline.after(_GONE_SECONDS))
+
+    def _manifest(self, name: str, command: Sequence[str], *, attach: bool, host_network: bool) -> Object:
+        network = self._lab.networks[0]
+        return render.pod(
+            f"{NAME_PREFIX}{name}",
+            self._image,
+            command,
+            namespace=network.namespaces[0],
+            labels={LABEL: name},
+            networks=f"{network.name}@{POD_INTERFACE}" if attach else "",
+            host_network=host_network,
+            node=self._lab.control_plane.name,
+        )

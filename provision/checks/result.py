@@ -1,0 +1,78 @@
+"""What a check says: passed, failed or not applicable, with its reason, figures and evidence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.text import Text
+
+Status = Literal["passed", "failed", "not-applicable"]
+_MARKS: dict[Status, tuple[str, str]] = {
+    "passed": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "not-applicable": ("-", "dim"),
+}
+# Control characters other than tab and line feed: output of a pod must not steer the user's terminal.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured number and its unit, for instance ('received', 449, 'datagrams')."""
+
+    name: str
+    value: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value:g} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found; `evidence` holds whole passages of tools' output, verbatim."""
+
+    status: Status
+    reason: str
+    figures: tuple[Figure, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result(Outcome):
+    """An outcome with the name of its check and how long it took, in seconds."""
+
+    name: str = ""
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, name: str, outcome: Outcome, seconds: float) -> Result:
+        return cls(outcome.status, outcome.reason, outcome.figures, outcome.evidence, name, seconds)
+
+    def line(self) -> Text:
+        """The result in one line, coloured where the terminal can; a failure is followed by its evidence."""
+        mark, colour = _MARKS[self.status]
+        text = Text.assemble((mark, colour), f" {self.name:<18} {self.seconds:5.1f} s  {visible(self.reason)}")
+        if self.status == "failed":
+            for passage in self.evidence:
+                text.append("".join(f"\n    | {line}" for line in visible(passage).rstrip().split("\n")), style="dim")
+        return text
+
+
+def visible(text: str) -> str:
+    """`text` safe for a terminal: carriage returns and escape sequences become visible marks."""
+    return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+def passed(reason: str, *figures: Figure, evidence: tuple[str, ...] = ()) -> Outcome:
+    return Outcome("passed", reason, figures, evidence)
+
+
+def failed(reason: str, *figures: Figure, evidence: tuple[str, ...] = ()) -> Outcome:
+    return Outcome("failed", reason, figures, evidence)
+
+
+def not_applicable(reason: str) -> Outcome:
+    return Outcome("not-applicable", reason)

@@ -1,0 +1,31 @@
+"""lab.yml: read once, validated whole, frozen, and passed on explicitly.
+
+`load` is all that commands need. What a key is stands in `models`, what must hold between keys in `rules` and
+`rules_subnets`, and every default in provision/defaults.yml.
+"""
+
+from provision.config.load import load
+from provision.config.models import (
+    Checks,
+    Cluster,
+    Host,
+    HostLocal,
+    Lab,
+    Lan,
+    Model,
+    Multicast,
+    Network,
+)
+
+__all__ = [
+    "Checks",
+    "Cluster",
+    "Host",
+    "HostLocal",
+    "Lab",
+    "Lan",
+    "Model",
+    "Multicast",
+    "Network",
+    "load",
+]

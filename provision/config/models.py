@@ -1,0 +1,136 @@
+"""The models of lab.yml. Their descriptions are what an editor shows, by docs/lab.schema.json."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+
+from provision.config.values import (
+    Group,
+    HostName,
+    Interface,
+    Label,
+    LabName,
+    V4Address,
+    V4Subnet,
+    V6Address,
+    V6Subnet,
+)
+
+CniVersion = Literal["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Host(Model):
+    name: HostName = Field(description="The host's name, and its node's in the cluster.")
+    role: Literal["control-plane", "source"] = Field(
+        description="control-plane: the Kubernetes node, exactly one. source: sends multicast, at least one."
+    )
+    address: V4Address = Field(description="IPv4 address on the multicast LAN, in lan.subnet.")
+    address6: V6Address | None = Field(
+        None, description="IPv6 address on the multicast LAN, in lan.subnet6; needed when ip_families has ipv6."
+    )
+
+
+class Lan(Model):
+    """The multicast LAN between the hosts."""
+
+    interface: Interface = Field(description="Each host's interface on the LAN.")
+    subnet: V4Subnet = Field(description="IPv4 subnet of the LAN.")
+    subnet6: V6Subnet | None = Field(description="IPv6 subnet of the LAN; unused without ipv6 in ip_families.")
+    querier: StrictBool = Field(description="Whether the LAN asks for memberships; snooping needs it.")
+    snooping: StrictBool = Field(description="Whether the LAN delivers a group to members only, and not to all.")
+
+
+class Cluster(Model):
+    """The Kubernetes cluster."""
+
+    attacher: Literal["auto", "multus", "netattach"] = Field(
+        description="What gives pods second interfaces; auto: Multus where its image was imported, else netattach."
+    )
+    pod_subnet: V4Subnet = Field(description="IPv4 subnet of all pods, /8 to /24.")
+    pod_subnet6: V6Subnet = Field(description="IPv6 subnet of all pods, /48 to /64.")
+    service_subnet: V4Subnet = Field(description="IPv4 subnet of services, /12 to /28.")
+    service_subnet6: V6Subnet = Field(description="IPv6 subnet of services, /108 to /124.")
+
+
+class HostLocal(Model):
+    """The addresses that pods get on the LAN, kept on their node by the host-local plug-in."""
+
+    type: Literal["host-local"] = Field(description="The IPAM plug-in.")
+    subnet: V4Subnet = Field(description="The LAN's subnet; lan.subnet when left out.")
+    range_start: V4Address = Field(description="The first address that a pod can get.")
+    range_end: V4Address = Field(description="The last address that a pod can get.")
+
+
+class Network(Model):
+    """A network that pods attach to: a NetworkAttachmentDefinition in each of its namespaces."""
+
+    name: Label = Field(description="The NetworkAttachmentDefinition's name.")
+    type: Literal["macvlan"] = Field(description="The CNI plug-in.")
+    master: Interface = Field(description="The node's interface that the network stands on; lan.interface if left out.")
+    mode: Literal["bridge"] = Field(description="macvlan's mode.")
+    cni_version: CniVersion = Field(description="Version of the CNI specification that the network is run at.")
+    namespaces: tuple[Label, ...] = Field(min_length=1, description="The namespaces whose pods can attach to it.")
+    ipam: HostLocal
+
+
+class Multicast(Model):
+    """The lab's multicast."""
+
+    group: Group = Field(description="IPv4 group that the checks send to; those beside it in its /24 are used as well.")
+
+
+class Checks(Model):
+    """What the checks send, and what they ask for."""
+
+    threshold_percent: StrictFloat = Field(
+        gt=0, le=100, allow_inf_nan=False, description="Share of the datagrams sent that must arrive, in percent."
+    )
+    duration_seconds: StrictInt = Field(ge=1, le=3600, description="How long a check sends, in seconds.")
+    ttl: StrictInt = Field(ge=1, le=255, description="Time to live of the datagrams, in hops.")
+
+
+class Lab(Model):
+    """One lab."""
+
+    name: LabName = Field(description="The lab's name, part of the names of all that is made for it.")
+    provider: Literal["podman"] = Field(description="What makes the hosts.")
+    ip_families: tuple[Literal["ipv4", "ipv6"], ...] = Field(
+        min_length=1, description="[ipv4] or [ipv4, ipv6], for the LAN, nodes, pods and services."
+    )
+    hosts: tuple[Host, ...] = Field(min_length=1, description="All hosts; a list here replaces the default one.")
+    lan: Lan
+    cluster: Cluster
+    networks: tuple[Network, ...] = Field(
+        min_length=1, description="Networks for pods; a list here replaces the default one. Checks use the first."
+    )
+    multicast: Multicast
+    checks: Checks
+
+    @property
+    def dual_stack(self) -> bool:
+        """Whether IPv6 is on beside IPv4."""
+        return "ipv6" in self.ip_families
+
+    @property
+    def control_plane(self) -> Host:
+        return next(host for host in self.hosts if host.role == "control-plane")
+
+    @property
+    def sources(self) -> tuple[Host, ...]:
+        return tuple(host for host in self.hosts if host.role == "source")
+
+    def host(self, name: str) -> Host:
+        """The host `name`; raises InputError, naming those that there are."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        from provision.errors import InputError
+
+        names = ", ".join(f"'{host.name}'" for host in self.hosts)
+        raise InputError(f"Host '{name}' is not in lab '{self.name}'", remedy=f"Its hosts are {names}")

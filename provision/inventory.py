@@ -1,0 +1,100 @@
+"""The lab and its machines as an Ansible inventory; nothing else hands values to roles."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from provision import attacher
+from provision.config import Host, Lab
+from provision.errors import HostError
+from provision.providers.base import Machine
+
+BUNDLE_DIR = "/opt/mcastlab/bundle"
+_GROUPS = {"control-plane": "control_plane", "source": "sources"}
+
+
+def variables(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of all hosts; `bundle` is the content of bundle.json, `node` the provider's node_facts.
+
+    Addresses are text. Without IPv6, hosts have the empty text for `address6`; the subnets stay, unused.
+    """
+    choice = attacher.choose(lab)
+    return {
+        "mcastlab_lab_name": lab.name,
+        "mcastlab_ip_families": list(lab.ip_families),
+        "mcastlab_lan_interface": lab.lan.interface,
+        "mcastlab_lan_subnet": str(lab.lan.subnet),
+        "mcastlab_lan_subnet6": _text(lab.lan.subnet6),
+        "mcastlab_pod_subnet": str(lab.cluster.pod_subnet),
+        "mcastlab_pod_subnet6": str(lab.cluster.pod_subnet6),
+        "mcastlab_service_subnet": str(lab.cluster.service_subnet),
+        "mcastlab_service_subnet6": str(lab.cluster.service_subnet6),
+        "mcastlab_attacher": choice.name,
+        "mcastlab_multus_image": choice.image.reference if choice.image else "",
+        "mcastlab_multus_archive": str(choice.image.archive) if choice.image else "",
+        "mcastlab_bundle": dict(bundle),
+        "mcastlab_bundle_dir": BUNDLE_DIR,
+        "mcastlab_node": dict(node),
+        "mcastlab_multicast_group": str(lab.multicast.group),
+        "mcastlab_hosts": [
+            {"name": host.name, "role": host.role, "address": str(host.address), "address6": _address6(lab, host)}
+            for host in lab.hosts
+        ],
+    }
+
+
+def host_variables(lab: Lab, host: Host) -> dict[str, Any]:
+    """The variables of one host."""
+    return {"mcastlab_address": str(host.address), "mcastlab_address6": _address6(lab, host)}
+
+
+def inventory(
+    lab: Lab, machines: Sequence[Machine], bundle: Mapping[str, Any], node: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The whole inventory, with each host's SSH endpoint, its host key pinned.
+
+    Raises HostError when a host of the lab has no machine: Ansible would look its name up elsewhere.
+    """
+    endpoints = {machine.name: _endpoint(machine) for machine in machines}
+    if missing := [f"'{host.name}'" for host in lab.hosts if host.name not in endpoints]:
+        raise HostError(
+            f"No machine runs for host {', '.join(missing)} of lab '{lab.name}'", remedy="Run `mcastlab up`"
+        )
+    return _whole(lab, endpoints, bundle, node)
+
+
+def preview(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:
+    """The inventory of a lab that does not run: all but the SSH endpoints."""
+    return _whole(lab, {}, bundle, node)
+
+
+def _whole(
+    lab: Lab, endpoints: Mapping[str, dict[str, Any]], bundle: Mapping[str, Any], node: Mapping[str, Any]
+) -> dict[str, Any]:
+    groups: dict[str, dict[str, Any]] = {group: {"hosts": {}} for group in _GROUPS.values()}
+    for host in lab.hosts:
+        groups[_GROUPS[host.role]]["hosts"][host.name] = {**endpoints.get(host.name, {}), **host_variables(lab, host)}
+    return {"all": {"vars": variables(lab, bundle, node), "children": groups}}
+
+
+def _endpoint(machine: Machine) -> dict[str, Any]:
+    # ssh_config(5) takes several files apart at blanks, unless quoted, and replaces tokens that begin with %.
+    known_hosts = str(machine.known_hosts).replace("%", "%%")
+    options = [f'UserKnownHostsFile="{known_hosts}"', "StrictHostKeyChecking=yes", "IdentitiesOnly=yes"]
+    return {
+        "ansible_host": machine.address,
+        "ansible_port": machine.port,
+        "ansible_user": machine.user,
+        "ansible_ssh_private_key_file": str(machine.key_file),
+        "ansible_ssh_common_args": shlex.join(part for option in options for part in ("-o", option)),
+    }
+
+
+def _address6(lab: Lab, host: Host) -> str:
+    return _text(host.address6) if lab.dual_stack else ""
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,210 @@
+"""What the commands do with a lab."""
+
+from __future__ import annotations
+
+import json as json_module
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from provision import artifacts, attacher, pipeline
+from provision.collect import collect
+from provision.config import Lab
+from provision.errors import ChecksFailed, HostError, InputError, McastlabError
+from provision.lock import lab_lock
+from provision.state import RunState
+from provision.ui import Progress, Verbosity, console
+
+_NEXT = """
+The lab '{name}' is up. What to type next:
+  mcastlab status                      what runs
+  mcastlab check                       prove again that multicast works
+  mcastlab ssh k8s                     a shell on a host
+  export KUBECONFIG="$(mcastlab kubeconfig)"
+  mcastlab down                        remove it all"""
+
+
+def up(lab: Lab, state: RunState, *, dry_run: bool, json: Path | None, junit: Path | None) -> None:
+    """Bring the lab up; on failure collect the logs before the error is passed on."""
+    if dry_run:
+        for name, plan in pipeline.plan(lab, state):
+            print(f"{name:<11} would {plan}")
+        return
+    progress = state.progress
+    with lab_lock(state.directory, lab.name, "up"):
+        choice = attacher.choose(lab)
+        progress.say(f"Lab '{lab.name}': attacher {choice.name} ({choice.reason})")
+        try:
+            pipeline.up(lab, state)
+        except InputError:
+            raise
+        except McastlabError as error:
+            _collect_after_failure(lab, state, error)
+            raise
+        finally:
+            if state.results:
+                _publish(lab, state, json, junit)
+    progress.say(_NEXT.format(name=lab.name))
+
+
+def _collect_after_failure(lab: Lab, state: RunState, error: McastlabError) -> None:
+    if isinstance(error, ChecksFailed) or state.machines:
+        directory = state.directory.logs / time.strftime("failed-%Y%m%d-%H%M%S")
+        collect(lab, state, directory)
+        state.progress.say(f"Logs of this failure: {directory}")
+
+
+def down(lab: Lab, state: RunState, *, dry_run: bool) -> None:
+    """Remove the lab's machines, networks, volumes and state folder."""
+    if dry_run:
+        print(f"would remove: all containers, volumes and networks of lab '{lab.name}' and {state.directory.path}")
+        return
+    directory = state.directory.path
+    existed = directory.exists()
+    with lab_lock(state.directory, lab.name, "down"):
+        removed = state.provider.down(lab)
+        shutil.rmtree(directory)
+    if existed:
+        removed.append(f"folder {directory}")
+    if not any(directory.parent.iterdir()):
+        directory.parent.rmdir()
+    for item in removed or ["nothing: the lab was not up"]:
+        state.progress.say(f"removed {item}")
+
+
+def status(lab: Lab, state: RunState, *, as_json: bool) -> None:
+    """Print what the provider and the cluster know about the lab now."""
+    from provision.status import gather, table
+
+    facts = gather(lab, state)
+    if as_json:
+        print(json_module.dumps(facts, indent=2))
+    else:
+        console().print(table(facts))
+
+
+def check(lab: Lab, state: RunState, names: Sequence[str], *, json: Path | None, junit: Path | None) -> None:
+    """Run checks on a lab that is up; raises ChecksFailed."""
+    from provision.judge import judge
+
+    attach(lab, state)
+    with lab_lock(state.directory, lab.name, "check"):
+        state.results = judge(lab, state, names)
+    _publish(lab, state, json, junit)
+    failed = [result.name for result in state.results if result.status == "failed"]
+    if failed:
+        raise ChecksFailed(f"{len(failed)} of {len(state.results)} checks failed: {', '.join(failed)}")
+
+
+def attach(lab: Lab, state: RunState) -> None:
+    """Find the running lab again: its machines and artifacts; raises HostError when it is not up."""
+    state.machines = state.provider.machines(lab)
+    missing = {host.name for host in lab.hosts} - {machine.name for machine in state.machines}
+    if missing or not state.directory.kubeconfig.exists():
+        raise HostError(
+            f"Lab '{lab.name}' is not up" + (f": no running host {', '.join(sorted(missing))}" if missing else ""),
+            remedy="Run `mcastlab up`",
+        )
+    state.bundle = artifacts.ensure(state.progress.report)
+
+
+def list_checks() -> None:
+    """Print each check and what it proves."""
+    from provision.checks import CHECKS
+
+    table = Table(box=None, header_style="bold")
+    table.add_column("check")
+    table.add_column("what it proves")
+    for item in CHECKS:
+        table.add_row(item.name, item.summary)
+    console().print(table)
+
+
+def render(lab: Lab, what: str | None) -> None:
+    """Print one kind of manifest or config, or all."""
+    from provision.render import KINDS
+    from provision.render import render as rendered
+
+    for kind in [what] if what else KINDS:
+        sys.stdout.write(rendered(kind, lab))
+
+
+def ssh(lab: Lab, state: RunState, host: str, command: Sequence[str]) -> int:
+    """Run `ssh` to a host of the lab, in the foreground; return its exit code."""
+    import shlex
+    import subprocess
+
+    state.machines = state.provider.machines(lab)
+    machine = state.machine(host)
+    argv = ["ssh", "-i", str(machine.key_file), "-p", str(machine.port), "-o", "StrictHostKeyChecking=yes"]
+    argv += ["-o", f"UserKnownHostsFile={machine.known_hosts}", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"]
+    argv += [f"{machine.user}@{machine.address}"] + ([shlex.join(command)] if command else [])
+    return subprocess.run(argv, check=False).returncode  # the terminal is the user's: no capture, no time limit
+
+
+def kubeconfig(state: RunState) -> str:
+    """The path of the lab's kubeconfig; raises HostError when there is none yet."""
+    path = state.directory.kubeconfig
+    if not path.exists():
+        raise HostError("There is no kubeconfig yet", where=str(path), remedy="Run `mcastlab up`")
+    return str(path)
+
+
+def logs(lab: Lab, state: RunState, directory: Path) -> None:
+    """Collect all that is needed to debug the lab into `directory`."""
+    state.machines = state.provider.machines(lab)
+    collect(lab, state, directory)
+    state.progress.say(f"written to {directory}")
+
+
+def artifacts_build(verbosity: Verbosity) -> None:
+    """Make what is not in the cache yet and print where it is."""
+    progress = Progress(console(stderr=True), verbosity)
+    with progress.stage("artifacts") as line:
+        bundle = artifacts.ensure(progress.report)
+        line.summary = f"{bundle.source}: {bundle.reason}"
+    print(bundle.path)
+
+
+def artifacts_import(archive: Path, kind: str) -> None:
+    """Import an image's archive and print what it is called from now on."""
+    progress = Progress(console(stderr=True), Verbosity.NORMAL)
+    with progress.stage("import") as line:
+        image = artifacts.import_archive(archive, kind, progress.report)
+        line.summary = f"{image.origin}, kept as {image.reference}"
+
+
+def artifacts_fetch(kind: str) -> None:
+    """Pull an image and print what it is called from now on."""
+    progress = Progress(console(stderr=True), Verbosity.NORMAL)
+    with progress.stage("fetch") as line:
+        image = artifacts.fetch(kind, progress.report)
+        line.summary = f"{image.origin}, kept as {image.reference}"
+
+
+def artifacts_list() -> None:
+    """Print each component with its version and place."""
+    table = Table(box=None, header_style="bold")
+    for column in ("component", "version", "state"):
+        table.add_column(column)
+    for row in artifacts.listing():
+        table.add_row(*row)
+    console().print(table)
+
+
+def _publish(lab: Lab, state: RunState, json: Path | None, junit: Path | None) -> None:
+    """Print the report as a table and write it where the user wants it."""
+    from provision.report import make_report, table, write_json, write_junit
+
+    report = make_report(lab, state)
+    state.progress.say(table(report))
+    state.directory.reports.mkdir(mode=0o700, exist_ok=True)
+    write_json(report, state.directory.reports / "last.json")
+    if json:
+        write_json(report, json)
+    if junit:
+        write_junit(report, junit)

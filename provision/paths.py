@@ -1,0 +1,72 @@
+"""Where things are: the checkout, the user's cache, and one lab's state folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from provision.errors import HostError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def cache_dir() -> Path:
+    """The cache that outlives labs: MCASTLAB_CACHE, or `mcastlab` in XDG_CACHE_HOME, or ~/.cache/mcastlab."""
+    if override := os.environ.get("MCASTLAB_CACHE"):
+        return Path(override)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "mcastlab"
+
+
+@dataclass(frozen=True)
+class StateDir:
+    """`.mcastlab/NAME/` beside lab.yml: keys, kubeconfig, inventory, logs and reports of one lab, and no state."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, lab_file: Path, lab_name: str) -> StateDir:
+        return cls(lab_file.resolve().parent / ".mcastlab" / lab_name)
+
+    def make(self) -> None:
+        """Create the folder for its owner alone (0700); raises HostError where it cannot be, or would be elsewhere."""
+        for place in (self.path.parent, self.path):
+            if place.is_symlink():
+                raise HostError(
+                    "This is a link, and mcastlab writes and removes only in folders of its own",
+                    where=str(place),
+                    remedy="Remove the link",
+                )
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise HostError(f"The lab's folder cannot be made: {error.strerror}", where=str(self.path)) from error
+
+    @property
+    def key(self) -> Path:
+        return self.path / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.path / "known_hosts"
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.path / "kubeconfig"
+
+    @property
+    def inventory(self) -> Path:
+        return self.path / "inventory.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def reports(self) -> Path:
+        return self.path / "reports"

@@ -1,0 +1,67 @@
+"""The provider contract: machines in, SSH endpoints out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from provision.config import Lab
+from provision.errors import McastlabError
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A running host of the lab as an SSH endpoint; `known_hosts` pins its host key."""
+
+    name: str
+    role: str
+    address: str
+    port: int
+    user: str
+    key_file: Path
+    known_hosts: Path
+
+
+@dataclass(frozen=True)
+class MachineStatus:
+    """What a provider knows of one host, running or not; `state` is in the provider's own words."""
+
+    name: str
+    state: str
+    detail: str = ""
+
+
+class Provider(Protocol):
+    """Makes, finds and removes the machines of one lab; every method can be repeated."""
+
+    name: str
+
+    def preflight(self, lab: Lab) -> list[McastlabError]:
+        """Every reason why `up` could not work here, without changing anything."""
+        ...
+
+    def up(self, lab: Lab, node_image: str, bundle: Path, report: Callable[[str], None]) -> list[Machine]:
+        """Make or start what is missing and return all machines, reachable by SSH."""
+        ...
+
+    def machines(self, lab: Lab) -> list[Machine]:
+        """The machines that run now."""
+        ...
+
+    def node_facts(self) -> dict[str, Any]:
+        """What the roles must know of the hosts' kernel: in_container, cgroup_version (1 or 2), sys_resource."""
+        ...
+
+    def status(self, lab: Lab) -> list[MachineStatus]:
+        """Every host of the lab, with the state it is in."""
+        ...
+
+    def down(self, lab: Lab) -> list[str]:
+        """Remove all that `up` made and return the names of what was removed."""
+        ...
+
+    def logs(self, lab: Lab, directory: Path) -> None:
+        """Write what the provider knows about a failed run into `directory`."""
+        ...

@@ -1,0 +1,197 @@
+"""Systemd containers by Podman as hosts: eth0 for management, eth1 on the multicast LAN."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from provision.config import Host, Lab
+from provision.errors import HostError, InputError, McastlabError
+from provision.files import write_whole
+from provision.inventory import BUNDLE_DIR
+from provision.paths import StateDir
+from provision.providers.base import Machine, MachineStatus
+from provision.providers.podman_cli import Podman, bridge_name
+from provision.providers.podman_keys import hand_over, make_key
+from provision.providers.podman_lan import set_snooping
+
+LABEL = "mcastlab.lab"
+_FOLDER_LABEL = "mcastlab.folder"
+_BUNDLE_LABEL = "mcastlab.bundle"
+_SETTINGS_LABEL = "mcastlab.settings"
+_FIRST_ADDRESS = 11  # of the management network, as on the LAN
+
+# With cgroup version 1, Podman puts this machine's whole systemd hierarchy over the container's own part of it, and the
+# systemd of every node would take the root of it for its own and remove the others' groups. Below lies the right one.
+_INIT_V1 = "umount /sys/fs/cgroup/systemd/release_agent /sys/fs/cgroup/systemd && exec /sbin/init"
+
+
+class PodmanProvider:
+    """Implements the provider contract; what belongs to a lab is found again by its label."""
+
+    name = "podman"
+
+    def __init__(self, lab: Lab, state: StateDir, podman: Podman | None = None) -> None:
+        self.state = state
+        self.podman = podman or Podman()
+        self.prefix = f"mcastlab-{lab.name}"
+
+    def preflight(self, lab: Lab) -> list[McastlabError]:
+        from provision.providers.podman_preflight import problems
+
+        return problems(lab, self)
+
+    def up(self, lab: Lab, node_image: str, bundle: Path, report: Callable[[str], None]) -> list[Machine]:
+        """Raises HostError or CommandError naming the host that does not come up."""
+        self.state.make()
+        make_key(self.state.key, self.prefix)
+        for network in ("mgmt", "lan"):
+            self._ensure_network(lab, network)
+        known = self.containers(lab)
+
+        def start(host: Host) -> str:
+            report(f"{host.name}: starting")
+            self._ensure_container(lab, host, known.get(self.container(host)), node_image, bundle)
+            return hand_over(self.podman, self.container(host), self.state.key.with_suffix(".pub").read_text())
+
+        with ThreadPoolExecutor(len(lab.hosts)) as pool:
+            keys = list(pool.map(start, lab.hosts))
+        set_snooping(bridge_name(f"{self.prefix}-lan"), lab.lan)
+        machines = [self._machine(lab, host) for host in lab.hosts]
+        pins = [f"{machine.address} {key}\n" for machine, key in zip(machines, keys, strict=True)]
+        write_whole(self.state.known_hosts, "".join(pins))
+        return machines
+
+    def machines(self, lab: Lab) -> list[Machine]:
+        running = {name for name, item in self.containers(lab).items() if item["State"] == "running"}
+        return [self._machine(lab, host) for host in lab.hosts if self.container(host) in running]
+
+    def status(self, lab: Lab) -> list[MachineStatus]:
+        found = self.containers(lab)
+        rows = []
+        for host in lab.hosts:
+            item = found.get(self.container(host))
+            rows.append(MachineStatus(host.name, item["State"] if item else "absent", item["Status"] if item else ""))
+        return rows
+
+    def down(self, lab: Lab) -> list[str]:
+        self.containers(lab)  # refuses a lab of another folder
+        removed: list[str] = []
+        filters = ["--filter", f"label={LABEL}={lab.name}"]
+        for kind, listing, remove in (
+            ("container", ["ps", "-a", "--format", "{{.Names}}"], ["rm", "-f", "-t", "2", "-v"]),
+            ("volume", ["volume", "ls", "--format", "{{.Name}}"], ["volume", "rm", "-f"]),
+            ("network", ["network", "ls", "--format", "{{.Name}}"], ["network", "rm", "-f"]),
+        ):
+            names = self.podman.run([*listing, *filters]).stdout.split()
+            if names:
+                self.podman.run([*remove, *names], timeout=120)
+            removed += [f"{kind} {name}" for name in names]
+        self.podman.release()
+        return removed
+
+    def logs(self, lab: Lab, directory: Path) -> None:
+        for name in self.containers(lab):
+            for suffix, args in (
+                ("console.log", ["logs", name]),
+                ("inspect.json", ["inspect", name]),
+                ("journal.log", ["exec", name, "journalctl", "--no-pager", "-n", "5000"]),
+            ):
+                done = self.podman.run(args, check=False, timeout=60)
+                write_whole(directory / f"{name}.{suffix}", done.stdout + done.stderr)
+
+    def container(self, host: Host) -> str:
+        return f"{self.prefix}-{host.name}"
+
+    def containers(self, lab: Lab) -> dict[str, dict[str, Any]]:
+        """The lab's containers by name, as `podman ps` describes them; raises InputError on somebody else's lab."""
+        output = self.podman.run(["ps", "-a", "--filter", f"label={LABEL}={lab.name}", "--format", "json"]).stdout
+        found = {item["Names"][0]: item for item in json.loads(output or "[]")}
+        folder = str(self.state.path)
+        for item in found.values():
+            if item["Labels"].get(_FOLDER_LABEL, folder) != folder:
+                raise InputError(
+                    f"A lab named '{lab.name}' is already up from another folder: '{item['Labels'][_FOLDER_LABEL]}'",
+                    remedy="Give this lab another `name` and subnets in lab.yml, or run `mcastlab down` there",
+                )
+        return found
+
+    def bridges(self) -> frozenset[str]:
+        """The names of the lab's bridges on this machine, whether they are there or not."""
+        return frozenset(bridge_name(f"{self.prefix}-{kind}") for kind in ("mgmt", "lan"))
+
+    def node_facts(self) -> dict[str, Any]:
+        """What the roles must know of the kernel under these hosts."""
+        facts = self.podman.facts
+        return {"in_container": True, "cgroup_version": facts.cgroup_version, "sys_resource": facts.sys_resource}
+
+    def _ensure_network(self, lab: Lab, kind: str) -> None:
+        name = f"{self.prefix}-{kind}"
+        if self.podman.run(["network", "exists", name], check=False).returncode == 0:
+            return
+        args = ["--disable-dns", "--label", f"{LABEL}={lab.name}"]
+        if kind == "lan":
+            args += ["--internal", "--subnet", str(lab.lan.subnet)]
+            if lab.lan.subnet6 and lab.dual_stack:
+                args += ["--ipv6", "--subnet", str(lab.lan.subnet6)]
+        self.podman.create_network(name, args)
+
+    def _ensure_container(
+        self, lab: Lab, host: Host, found: dict[str, Any] | None, node_image: str, bundle: Path
+    ) -> None:
+        settings = f"{host.address} {host.address6} {lab.lan.subnet} {lab.lan.subnet6} {lab.lan.interface}"
+        if found is None:
+            self.podman.run(self._run_args(lab, host, settings, node_image, bundle), timeout=120)
+            return
+        if found["Labels"].get(_SETTINGS_LABEL) != settings:
+            raise InputError(
+                f"Host '{host.name}' runs with other settings ({found['Labels'].get(_SETTINGS_LABEL)}) than"
+                f" lab.yml now gives ({settings})",
+                remedy="Run `mcastlab down`, then `mcastlab up`",
+            )
+        if (made_from := found["Labels"].get(_BUNDLE_LABEL)) != bundle.name:
+            raise HostError(
+                f"Host '{host.name}' was made from bundle '{made_from}', and the artifacts are now '{bundle.name}'",
+                remedy="Run `mcastlab down`, then `mcastlab up`",
+            )
+        if found["State"] != "running":
+            self.podman.run(["start", self.container(host)], timeout=120)
+
+    def _run_args(self, lab: Lab, host: Host, settings: str, node_image: str, bundle: Path) -> list[str]:
+        name = self.container(host)
+        lan = f"{self.prefix}-lan:interface_name={lab.lan.interface},ip={host.address}"
+        if lab.dual_stack and host.address6:
+            lan += f",ip6={host.address6}"
+        labels = {LABEL: lab.name, _FOLDER_LABEL: str(self.state.path), _SETTINGS_LABEL: settings}
+        labels[_BUNDLE_LABEL] = bundle.name
+        self.podman.run(["volume", "create", "--label", f"{LABEL}={lab.name}", f"{name}-containerd"], check=False)
+        args = ["run", "-d", "--name", name, "--hostname", host.name, "--privileged", "--systemd=always"]
+        # Without a cgroup namespace kubelet sees the paths of this machine; the default of 2048 processes
+        # would be shared by every pod of the node.
+        args += ["--cgroupns=private", "--pids-limit=-1"]
+        args += [f"--label={key}={value}" for key, value in labels.items()]
+        management = f"{self.prefix}-mgmt:interface_name=eth0,ip={self._machine(lab, host).address}"
+        args += ["--network", management, "--network", lan]
+        # Podman writes /etc/hosts anew at every start.
+        args += [f"--add-host={other.name}:{other.address}" for other in lab.hosts if other != host]
+        # An overlay file system cannot be the upper layer of another: containerd needs a real folder.
+        args += ["-v", f"{name}-containerd:/var/lib/containerd", "-v", f"{bundle}:{BUNDLE_DIR}:ro"]
+        if Path("/lib/modules").is_dir():
+            args += ["-v", "/lib/modules:/lib/modules:ro"]
+        init = ["sh", "-c", _INIT_V1] if self.podman.facts.cgroup_version == 1 else ["/sbin/init"]
+        return [*args, node_image, *init]
+
+    @cached_property
+    def _management_subnet(self) -> IPv4Network:
+        described = json.loads(self.podman.run(["network", "inspect", f"{self.prefix}-mgmt"]).stdout)
+        return IPv4Network(described[0]["subnets"][0]["subnet"])
+
+    def _machine(self, lab: Lab, host: Host) -> Machine:
+        """The SSH endpoint of `host`: its address is fixed, so that a restart cannot swap two hosts."""
+        address = self._management_subnet[_FIRST_ADDRESS + lab.hosts.index(host)]
+        return Machine(host.name, host.role, str(address), 22, "root", self.state.key, self.state.known_hosts)

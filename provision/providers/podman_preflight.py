@@ -1,0 +1,178 @@
+"""What the Podman provider needs of this machine, probed before anything is changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Network, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provision.config import Lab
+from provision.errors import CommandError, HostError, InputError, McastlabError
+from provision.firewall import drops
+from provision.paths import cache_dir
+from provision.run import as_root, run
+
+if TYPE_CHECKING:
+    from provision.providers.podman import PodmanProvider
+
+Probe = Callable[[], Iterable[McastlabError]]
+
+_MEMORY_GIB = 3.0
+_DISK_GIB = 8.0
+_NF_CALL = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+_TOOLS = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "ssh": "openssh-client",
+    "ssh-keygen": "openssh-client",
+    "podman": "podman",
+}
+# What the nodes will do, tried in a network namespace that ends with the command.
+_KERNEL = (
+    ("macvlan on a bridge", "ip link add b0 type bridge && ip link add link b0 name m0 type macvlan mode bridge"),
+    ("bridge snooping", "ip link add b0 type bridge mcast_snooping 1 mcast_querier 1"),
+    ("veth pairs", "ip link add v0 type veth peer name v1"),
+    ("nftables", "nft add table bridge t && nft add table inet t"),
+)
+
+
+def problems(lab: Lab, provider: PodmanProvider) -> list[McastlabError]:
+    """Every reason why the lab could not come up here."""
+    basic = [*_privilege(), *_missing_tools()]
+    if basic:
+        return basic  # the rest could only repeat these
+    probes: tuple[Probe, ...] = (
+        lambda: _podman(provider),
+        _kernel,
+        lambda: _room(lab),
+        lambda: _subnets(lab, provider),
+        lambda: _names(lab, provider),
+        lambda: _firewall(lab, provider),
+    )
+    with ThreadPoolExecutor(len(probes)) as pool:
+        return [problem for answer in pool.map(_answer, probes) for problem in answer]
+
+
+def _answer(probe: Probe) -> list[McastlabError]:
+    """What a probe found, or that its command failed."""
+    try:
+        return list(probe())
+    except CommandError as error:
+        return [error]
+
+
+def _privilege() -> Iterable[McastlabError]:
+    if os.geteuid() != 0 and run_ok(["sudo", "-n", "true"]) is False:
+        yield HostError(
+            "Neither root nor passwordless sudo: hosts with network interfaces of their own need root",
+            remedy="Run as root, or allow sudo without a password for this user",
+        )
+
+
+def run_ok(argv: list[str]) -> bool:
+    """Whether a command can be started and ends with 0."""
+    try:
+        return run(argv, timeout=20, check=False).returncode == 0
+    except CommandError:
+        return False
+
+
+def _missing_tools() -> Iterable[McastlabError]:
+    for tool, package in _TOOLS.items():
+        if shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is None:
+            yield HostError(
+                f"Command '{tool}' is missing", remedy=f"apt-get install {package}, or `make up`, which does it"
+            )
+
+
+def _podman(provider: PodmanProvider) -> Iterable[McastlabError]:
+    done = provider.podman.run(["info", "--format", "json"], check=False)
+    if done.returncode != 0:
+        yield HostError(
+            "Podman is installed but does not work", detail=done.stderr[-2000:], remedy="Mend what `podman info` says"
+        )
+        return
+    version = str(json.loads(done.stdout)["version"]["Version"])
+    if int(version.split(".", maxsplit=1)[0]) < 4:
+        yield HostError(
+            f"Podman {version} is too old: two named interfaces need 4.0", remedy="Install Podman 4.0 or later"
+        )
+
+
+def _kernel() -> Iterable[McastlabError]:
+    for what, commands in _KERNEL:
+        done = run(as_root(["unshare", "--net", "sh", "-ec", commands]), timeout=20, check=False)
+        if done.returncode != 0:
+            yield HostError(
+                f"This kernel cannot do {what}",
+                detail=done.stderr,
+                remedy="Load its module, or use a kernel that has it",
+            )
+
+
+def _room(lab: Lab) -> Iterable[McastlabError]:
+    meminfo = Path("/proc/meminfo").read_text()
+    free = next(int(line.split()[1]) for line in meminfo.splitlines() if line.startswith("MemAvailable")) / 2**20
+    if free < _MEMORY_GIB:
+        yield HostError(
+            f"{free:.1f} GiB of memory are available, the lab '{lab.name}' needs {_MEMORY_GIB:.0f}",
+            remedy="End something, or `mcastlab down` another lab",
+        )
+    place = next(parent for parent in [cache_dir(), *cache_dir().parents] if parent.exists())
+    room = shutil.disk_usage(place).free / 2**30
+    if room < _DISK_GIB:
+        yield HostError(
+            f"{room:.1f} GiB of disk are free, {_DISK_GIB:.0f} are needed",
+            where=str(place),
+            remedy="Free some, or set MCASTLAB_CACHE to another disk",
+        )
+
+
+def _subnets(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:
+    own = provider.bridges()
+    wanted = [net for net in (lab.lan.subnet, lab.lan.subnet6 if lab.dual_stack else None) if net]
+    for family in ("-4", "-6"):
+        for route in json.loads(run(["ip", family, "-j", "route", "show"], timeout=10).stdout or "[]"):
+            if route["dst"] == "default" or route.get("dev") in own:
+                continue
+            taken = ip_network(route["dst"], strict=False)
+            for subnet in wanted:
+                if subnet.version == taken.version and subnet.overlaps(taken):
+                    yield InputError(
+                        f"Subnet {subnet} of the lab overlaps {taken}, which this machine has on '{route.get('dev')}'",
+                        where="lab.yml: lan",
+                        remedy="Give the lab another `lan.subnet` (and its hosts and networks other addresses)",
+                    )
+
+
+def _names(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:
+    ours = provider.containers(lab)
+    for host in lab.hosts:
+        name = provider.container(host)
+        exists = provider.podman.run(["container", "exists", name], check=False).returncode == 0
+        if exists and name not in ours:
+            yield HostError(
+                f"A container named '{name}' exists and is not mcastlab's",
+                remedy="Remove or rename it, or give the lab another `name`",
+            )
+
+
+def _firewall(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:
+    ruleset = json.loads(run(as_root(["nft", "-j", "list", "ruleset"]), timeout=20).stdout or "{}")
+    nf_call = _NF_CALL.exists() and _NF_CALL.read_text().strip() == "1"
+    for drop in drops(ruleset, nf_call=nf_call, lab_names={_as_nft(lab.lan.subnet), *provider.bridges()}):
+        yield HostError(
+            f"A firewall rule of this machine drops bridged traffic: '{drop}'",
+            remedy="Accept the lab's bridges in that chain, or set net.bridge.bridge-nf-call-iptables=0 where bridged"
+            " traffic need not pass the ip rules",
+        )
+
+
+def _as_nft(subnet: IPv4Network) -> str:
+    """`subnet` as it stands in nft's JSON."""
+    return f'"addr": "{subnet.network_address}", "len": {subnet.prefixlen}'

@@ -1,0 +1,162 @@
+"""Everything that is applied, rendered from its template: manifests for the cluster, configuration for hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from provision.config import Lab
+from provision.errors import InputError
+from provision.inventory import host_variables, preview, variables
+from provision.paths import ROOT
+from provision.templating import evaluate, render_file, shown
+
+Manifest = dict[str, Any]
+Values = Mapping[str, Any]
+
+TEMPLATES = ROOT / "templates"
+POD_INTERFACE = "eth1"  # of a pod's second interface, as in the walk-through; the node's is lan.interface
+_EVERY_CLUSTER_HAS = {"default", "kube-system", "kube-public", "kube-node-lease"}
+
+
+def namespaces(lab: Lab) -> list[Manifest]:
+    """The namespaces of the lab's networks that a new cluster does not have; networks cannot be applied before."""
+    return _loaded(_namespace_texts(lab))
+
+
+def networks(lab: Lab) -> list[Manifest]:
+    """A NetworkAttachmentDefinition for each network in each of its namespaces."""
+    return _loaded(_network_texts(lab))
+
+
+def pod(  # noqa: PLR0913 - each argument is a part of the pod
+    name: str,
+    image: str,
+    command: Sequence[str],
+    *,
+    namespace: str = "default",
+    labels: Mapping[str, str] | None = None,
+    networks: str = "",
+    host_network: bool = False,
+    node: str = "",
+    capabilities: Sequence[str] = (),
+) -> Manifest:
+    """A pod of one container that runs `command` once.
+
+    `networks` is its annotation (`name@interface, …`), `node` the node it must run on. It has no rights but the
+    `capabilities` that are named (`NET_RAW`, …); with any of these it runs as root, for others do not get them.
+    """
+    values = _pod_values(name, image, command, namespace=namespace, labels=labels or {}, networks=networks)
+    values |= {"host_network": host_network, "node": node, "capabilities": list(capabilities)}
+    return _loaded([render_file(TEMPLATES / "pod.yml.j2", values)])[0]
+
+
+def receiver(lab: Lab, image: str) -> Manifest:
+    """The walk-through's pod: it joins the lab's group on its second interface and counts what comes."""
+    return _loaded([_receiver_text(lab, image)])[0]
+
+
+def kubeadm(lab: Lab, bundle: Values, node: Values) -> str:
+    """kubeadm's configuration: the role's own template with the variables that playbooks/site.yml gives the role."""
+    role, site = ROOT / "roles" / "kubernetes", ROOT / "playbooks" / "site.yml"
+    host = lab.control_plane
+    values = {**variables(lab, bundle, node), **host_variables(lab, host)}
+    values |= {"inventory_hostname": host.name, "group_names": ["control_plane"]}
+    for play in _yaml_file(site):
+        given = {name: value for name, value in play.get("vars", {}).items() if name.startswith("kubernetes_")}
+        values |= evaluate(given, values, site)
+    defaults = role / "defaults" / "main.yml"
+    values |= evaluate(
+        {key: value for key, value in _yaml_file(defaults).items() if key not in values}, values, defaults
+    )
+    return render_file(role / "templates" / "kubeadm.yml.j2", values)
+
+
+def _namespace_texts(lab: Lab) -> list[str]:
+    wanted = {name: None for network in lab.networks for name in network.namespaces if name not in _EVERY_CLUSTER_HAS}
+    return [render_file(TEMPLATES / "namespace.yml.j2", {"name": name}) for name in wanted]
+
+
+def _network_texts(lab: Lab) -> list[str]:
+    template = TEMPLATES / "nad.yml.j2"
+    return [
+        render_file(template, {"network": network.model_dump(mode="json"), "namespace": namespace})
+        for network in lab.networks
+        for namespace in network.namespaces
+    ]
+
+
+def _receiver_text(lab: Lab, image: str) -> str:
+    from provision.checks.iperf import receiver_argv
+
+    network = lab.networks[0]
+    values = _pod_values(
+        "multicast-example",
+        image,
+        receiver_argv(str(lab.multicast.group), POD_INTERFACE),
+        namespace=network.namespaces[0],
+        labels={},
+        networks=f"{network.name}@{POD_INTERFACE}",
+    )
+    return render_file(TEMPLATES / "pod-receiver.yml.j2", values)
+
+
+def _pod_values(
+    name: str, image: str, command: Sequence[str], *, namespace: str, labels: Mapping[str, str], networks: str
+) -> dict[str, Any]:
+    marked = {"app.kubernetes.io/part-of": "mcastlab", **labels}
+    values: dict[str, Any] = {"name": name, "image": image, "command": list(command), "namespace": namespace}
+    return values | {"labels": marked, "networks": networks}
+
+
+def _pod_texts(lab: Lab, bundle: Values, _node: Values) -> list[str]:
+    return [_receiver_text(lab, bundle["images"]["tools"])]
+
+
+def _inventory_texts(lab: Lab, bundle: Values, node: Values) -> list[str]:
+    return [yaml.safe_dump(preview(lab, bundle, node), sort_keys=False, width=120)]
+
+
+_TEXTS: Mapping[str, Callable[[Lab, Values, Values], list[str]]] = {
+    "namespaces": lambda lab, _bundle, _node: _namespace_texts(lab),
+    "networks": lambda lab, _bundle, _node: _network_texts(lab),
+    "pods": _pod_texts,
+    "kubeadm": lambda lab, bundle, node: [kubeadm(lab, bundle, node)],
+    "inventory": _inventory_texts,
+}
+KINDS = list(_TEXTS)
+_NOTES = {
+    "namespaces": "applied by `mcastlab up` before the networks",
+    "networks": "applied by `mcastlab up`",
+    "pods": "the walk-through's example, not applied by `mcastlab up`: yours to apply and to read the logs of",
+    "kubeadm": "written to the control plane by roles/kubernetes",
+    "inventory": "given to ansible-playbook by `mcastlab up`, which adds each host's address and keys",
+}
+
+
+def render(kind: str, lab: Lab, *, bundle: Values | None = None, node: Values | None = None) -> str:
+    """The YAML documents of one kind; empty where the lab needs none. Nothing of the lab has to run.
+
+    `bundle` is the content of bundle.json and `node` the provider's node_facts; without them, those of this checkout
+    and this machine are taken. Raises InputError for a kind that there is not.
+    """
+    from provision import assumed
+
+    if kind not in _TEXTS:
+        raise InputError(f"There is nothing named '{kind}' to render", remedy=f"Choose one of: {', '.join(KINDS)}")
+    texts = _TEXTS[kind](lab, bundle or assumed.bundle(), node or assumed.node(lab))
+    return "".join(f"---\n# {kind}: {_NOTES[kind]}\n{text}" for text in texts)
+
+
+def _loaded(texts: Sequence[str]) -> list[Manifest]:
+    return [yaml.safe_load(text) for text in texts]
+
+
+def _yaml_file(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise InputError(f"The file cannot be read: {error.strerror}", where=shown(path)) from error

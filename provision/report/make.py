@@ -1,0 +1,63 @@
+"""Making a report from what the stages of a run left in its state."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from provision import attacher
+from provision.checks.result import Result
+from provision.config import Lab
+from provision.errors import HostError
+from provision.report.model import Artifacts, Attacher, CheckLine, FigureLine, HostLine, Report, StageTime
+from provision.state import RunState
+
+
+def make_report(lab: Lab, state: RunState) -> Report:
+    """The report of the run that `state` belongs to; raises HostError before the artifacts are known."""
+    bundle = state.bundle
+    if bundle is None:
+        raise HostError("A report was asked for before the stage 'artifacts'")
+    choice = attacher.choose(lab)
+    checks = tuple(check_line(result) for result in state.results)
+    stages = state.progress.stages
+    ages = [time.monotonic() - stage.started for stage in stages] + [result.seconds for result in state.results]
+    started = datetime.now(UTC) - timedelta(seconds=max(ages, default=0.0))
+    return Report(
+        lab=lab.name,
+        provider=state.provider.name,
+        started=started.isoformat(timespec="seconds"),
+        passed=bool(checks) and not any(check.status == "failed" for check in checks),
+        attacher=Attacher(name=choice.name, reason=choice.reason),
+        artifacts=Artifacts(
+            source=bundle.source, reason=bundle.reason, digest=bundle.digest, versions=dict(bundle.versions)
+        ),
+        hosts=tuple(
+            HostLine(
+                name=host.name,
+                role=host.role,
+                address=str(host.address),
+                address6=str(host.address6) if host.address6 else None,
+            )
+            for host in lab.hosts
+        ),
+        # A stage without a mark still runs: the report is made inside it.
+        stages=tuple(
+            StageTime(name=line.name, succeeded=line.mark == "✓", seconds=round(line.seconds, 2), summary=line.summary)
+            for line in stages
+            if line.mark
+        ),
+        checks=checks,
+    )
+
+
+def check_line(result: Result) -> CheckLine:
+    """A check's result as it stands in the report."""
+    return CheckLine(
+        name=result.name,
+        status=result.status,
+        reason=result.reason,
+        figures=tuple(FigureLine(name=item.name, value=item.value, unit=item.unit) for item in result.figures),
+        evidence=result.evidence,
+        seconds=round(result.seconds, 2),
+    )

@@ -1,0 +1,142 @@
+"""The one door for commands on this machine: argv lists, a time limit, and errors ready to paste."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from provision.errors import CommandError
+
+_TAIL_LINES = 25
+_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended: its argv, exit code, output (text, UTF-8 with replacement) and duration in seconds."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+
+def as_root(argv: Sequence[str]) -> list[str]:
+    """`argv` so that it runs as root: as it is for root, through `sudo -n` for anyone else."""
+    return list(argv) if os.geteuid() == 0 else ["sudo", "-n", *argv]
+
+
+def pasteable(argv: Sequence[str]) -> str:
+    """`argv` quoted so that it can be pasted into a shell."""
+    return shlex.join(argv)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    check: bool = True,
+    on_line: Callable[[str], None] | None = None,
+) -> Completed:
+    """Run `argv` and return when it has ended, or raise CommandError.
+
+    `timeout` is in seconds; the command's whole process group is ended when it passes or when this process is
+    interrupted. `env` is added to the environment. `on_line` gets each line of standard output as it comes.
+    With `check`, an exit code other than 0 is an error that carries the command and the end of its output.
+    """
+    started = time.monotonic()
+    environment = {**os.environ, **(env or {})}
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CommandError(
+            f"Command '{argv[0]}' could not be started: {error.strerror}", where=pasteable(argv)
+        ) from error
+    stdout, stderr, timed_out = _collect(process, stdin, timeout, on_line)
+    done = Completed(tuple(argv), process.returncode, stdout, stderr, time.monotonic() - started)
+    if timed_out:
+        raise _failed(done, f"Command '{argv[0]}' did not end within {timeout:.0f} s")
+    if check and done.returncode != 0:
+        raise _failed(done, f"Command '{argv[0]}' failed with exit code {done.returncode}")
+    return done
+
+
+def _collect(
+    process: subprocess.Popen[bytes], stdin: str, timeout: float, on_line: Callable[[str], None] | None
+) -> tuple[str, str, bool]:
+    """Feed and drain `process`; return its output and whether the time limit ended it."""
+    out: list[str] = []
+    err: list[str] = []
+    readers = [
+        threading.Thread(target=_drain, args=(process.stdout, out, on_line), daemon=True),
+        threading.Thread(target=_drain, args=(process.stderr, err, None), daemon=True),
+        threading.Thread(target=_feed, args=(process.stdin, stdin), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    timed_out = False
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        end_group(process)
+    except BaseException:  # an interrupt: nothing that was started may outlive this process
+        end_group(process)
+        raise
+    for reader in readers:
+        reader.join(_GRACE_SECONDS)
+    return "".join(out), "".join(err), timed_out
+
+
+def _drain(stream: object, lines: list[str], on_line: Callable[[str], None] | None) -> None:
+    for raw in stream:  # type: ignore[attr-defined]
+        line = raw.decode(errors="replace")
+        lines.append(line)
+        if on_line:
+            on_line(line.rstrip("\n"))
+
+
+def _feed(stream: object, text: str) -> None:
+    try:
+        stream.write(text.encode())  # type: ignore[attr-defined]
+        stream.close()  # type: ignore[attr-defined]
+    except BrokenPipeError:
+        return  # the command ended without reading its input; its exit code tells the rest
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the process group that `process` leads: TERM, then KILL after a grace of 5 s."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(_GRACE_SECONDS)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _failed(done: Completed, problem: str) -> CommandError:
+    output = (done.stderr.rstrip() or done.stdout.rstrip()).splitlines()
+    return CommandError(problem, where=pasteable(done.argv), detail="\n".join(output[-_TAIL_LINES:]))

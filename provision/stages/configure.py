@@ -1,0 +1,43 @@
+"""Configure: one Ansible run over all hosts, and the kubeconfig that comes out of it."""
+
+from __future__ import annotations
+
+import yaml
+
+from provision import ansible
+from provision.config import Lab
+from provision.errors import HostError
+from provision.files import write_whole
+from provision.inventory import inventory
+from provision.remote import Remotes
+from provision.state import RunState
+
+_API_PORT = 6443
+_ADMIN_CONF = "/etc/kubernetes/admin.conf"
+
+
+class Configure:
+    name = "configure"
+
+    def run(self, lab: Lab, state: RunState) -> str:
+        if state.bundle is None:
+            raise HostError("The stage 'configure' ran before the stage 'artifacts'")
+        hosts = inventory(lab, state.machines, state.bundle.document(), state.provider.node_facts())
+        recap = ansible.play("site.yml", hosts, state.directory, state.progress.report)
+        with Remotes(state.machines) as remotes:
+            kubeconfig = remotes.get(lab.control_plane.name).read(_ADMIN_CONF)
+        address = state.machine(lab.control_plane.name).address
+        write_whole(state.directory.kubeconfig, reachable(kubeconfig, address, lab.control_plane.name))
+        return recap.summary()
+
+    def plan(self, lab: Lab, state: RunState) -> str:
+        return "ansible-playbook playbooks/site.yml on all hosts; write the kubeconfig (0600)"
+
+
+def reachable(kubeconfig: str, address: str, name: str) -> str:
+    """`kubeconfig` of the node `name` for use from here: by `address`, with the certificate checked for `name`."""
+    document = yaml.safe_load(kubeconfig)
+    for item in document["clusters"]:
+        item["cluster"]["server"] = f"https://{address}:{_API_PORT}"
+        item["cluster"]["tls-server-name"] = name
+    return yaml.safe_dump(document, sort_keys=False)

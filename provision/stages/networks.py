@@ -1,0 +1,21 @@
+"""Networks: a NetworkAttachmentDefinition for each network of the lab in each of its namespaces."""
+
+from __future__ import annotations
+
+from provision import render
+from provision.config import Lab
+from provision.kube import Kube
+from provision.state import RunState
+
+
+class Networks:
+    name = "networks"
+
+    def run(self, lab: Lab, state: RunState) -> str:
+        kube = Kube(state.directory.kubeconfig)
+        applied = [kube.apply(manifest) for manifest in [*render.namespaces(lab), *render.networks(lab)]]
+        return ", ".join(str(item) for item in applied) or "none"
+
+    def plan(self, lab: Lab, state: RunState) -> str:
+        names = [f"{namespace}/{network.name}" for network in lab.networks for namespace in network.namespaces]
+        return f"apply NetworkAttachmentDefinitions: {', '.join(names) or 'none'}"

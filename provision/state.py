@@ -1,0 +1,43 @@
+"""What the stages of one run hand to each other; nothing of it outlives the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from provision.config import Lab
+from provision.errors import InputError
+from provision.paths import StateDir
+from provision.providers.base import Machine, Provider
+from provision.ui import Progress
+
+if TYPE_CHECKING:
+    from provision.artifacts import Bundle
+    from provision.checks.result import Result
+
+
+@dataclass
+class RunState:
+    """Filled stage by stage: artifacts sets `bundle`, machines sets `machines`, checks sets `results`."""
+
+    directory: StateDir
+    provider: Provider
+    progress: Progress
+    bundle: Bundle | None = None
+    machines: list[Machine] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+
+    def machine(self, name: str) -> Machine:
+        """The running machine `name`; raises InputError, naming those that there are."""
+        for machine in self.machines:
+            if machine.name == name:
+                return machine
+        names = ", ".join(f"'{machine.name}'" for machine in self.machines) or "none"
+        raise InputError(f"Host '{name}' is not running", remedy=f"Hosts that run: {names}; `mcastlab up` starts all")
+
+
+def make_provider(lab: Lab, directory: StateDir) -> Provider:
+    """The provider that lab.yml names."""
+    from provision.providers.podman import PodmanProvider
+
+    return PodmanProvider(lab, directory)

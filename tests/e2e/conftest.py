@@ -1,0 +1,101 @@
+"""The real lab, once for all end-to-end tests: brought up by the command that users type, removed at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MCASTLAB = Path(sys.executable).parent / "mcastlab"
+UP_SECONDS = 3000  # with an empty cache the Go build is most of it
+
+
+@dataclass(frozen=True)
+class CliLab:
+    """A lab file in a folder of its own, driven through the command line only."""
+
+    folder: Path
+    name: str
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [MCASTLAB, *args],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+
+    def __call__(self, *args: str, code: int = 0, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """Run `mcastlab args` and insist on its exit code."""
+        process = self.start(*args)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=60)
+            pytest.fail(f"mcastlab {' '.join(args)} did not end within {timeout} s:\n{out}\n{err}")
+        assert process.returncode == code, f"mcastlab {' '.join(args)} ended with {process.returncode}:\n{out}\n{err}"
+        return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+    def report(self, *args: str, code: int = 0) -> dict[str, Any]:
+        """Run a command that writes a report, and return that."""
+        path = self.folder / "report.json"
+        path.unlink(missing_ok=True)
+        self(*args, "--json", str(path), code=code, timeout=UP_SECONDS)
+        report: dict[str, Any] = json.loads(path.read_text())
+        return report
+
+    def on(self, host: str, *command: str, code: int = 0) -> str:
+        """Run a command on a host of the lab."""
+        return self("ssh", host, "--", *command, code=code).stdout
+
+    @property
+    def state(self) -> Path:
+        return self.folder / ".mcastlab" / self.name
+
+
+def make_lab(folder: Path, name: str, third_octet: int, attacher: str = "netattach") -> CliLab:
+    """The default lab under another name and in another subnet, so that a lab of the user's may be up as well."""
+    net, net6 = f"10.98.{third_octet}", f"fd00:98:{third_octet}:"
+    (folder / "lab.yml").write_text(
+        f"""\
+name: {name}
+cluster: {{attacher: {attacher}}}
+hosts:
+  - {{name: k8s, role: control-plane, address: {net}.11, address6: "{net6}:11"}}
+  - {{name: mcastsrc, role: source, address: {net}.12, address6: "{net6}:12"}}
+lan: {{subnet: {net}.0/24, subnet6: "{net6}:/64"}}
+networks:
+  - name: eth1-multicast
+    ipam: {{subnet: {net}.0/24, range_start: {net}.13, range_end: {net}.254}}
+"""
+    )
+    return CliLab(folder, name)
+
+
+@pytest.fixture(scope="session")
+def first_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CliLab, dict[str, Any], float]]:
+    """The lab, the report of its first `up` and how long that took in seconds."""
+    lab = make_lab(tmp_path_factory.mktemp("e2e"), "e2e", 1)
+    started = time.monotonic()
+    try:
+        report = lab.report("up")
+        yield lab, report, time.monotonic() - started
+    finally:
+        lab("down")
+
+
+@pytest.fixture(scope="session")
+def lab(first_up: tuple[CliLab, dict[str, Any], float]) -> CliLab:
+    return first_up[0]

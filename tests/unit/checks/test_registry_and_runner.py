@@ -1,0 +1,108 @@
+"""Choosing checks, and running them: one that breaks fails alone, and the bench is always cleared."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from provision.checks import runner
+from provision.checks.registry import CHECKS, Check, select
+from provision.checks.result import Figure, Outcome, Result, failed, passed
+from provision.errors import HostError, InputError, Problems
+
+
+def test_all_checks_in_order_when_none_is_named() -> None:
+    assert [check.name for check in select(())] == [
+        "nodes-ready",
+        "system-pods-ready",
+        "cluster-dns",
+        "networks-present",
+        "host-to-host",
+        "source-to-pod",
+        "pod-to-pod-macvlan",
+        "host-network-pod",
+    ]
+    assert all(check.summary for check in CHECKS)
+
+
+def test_named_checks_once_each() -> None:
+    chosen = select(["source-to-pod", "cluster-dns", "source-to-pod"])
+    assert [check.name for check in chosen] == ["cluster-dns", "source-to-pod"]
+
+
+def test_an_unknown_name_gets_the_nearest() -> None:
+    with pytest.raises(InputError) as caught:
+        select(["source-to-pods"])
+    assert str(caught.value) == (
+        "There is no check 'source-to-pods'\n  remedy: Nearest: 'source-to-pod'; `mcastlab check --list` shows all"
+    )
+
+
+def test_all_unknown_names_at_once() -> None:
+    with pytest.raises(Problems, match=r"'dns'.*\n.*\n.*'nodes'"):
+        select(["dns", "nodes", "host-to-host"])
+
+
+@pytest.fixture
+def cleared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the bench was told; the bench itself, which needs a cluster, is not made."""
+    told: list[str] = []
+    monkeypatch.setattr(runner, "Bench", lambda _context: SimpleNamespace(close=lambda: told.append("close")))
+    return told
+
+
+def run(monkeypatch: pytest.MonkeyPatch, **checks: Any) -> tuple[list[Result], list[str]]:
+    chosen = [Check(name, "", function) for name, function in checks.items()]
+    monkeypatch.setattr(runner, "select", lambda _names: chosen)
+    told: list[str] = []
+    context: Any = None
+    results = runner.run_checks((), context, lambda result: told.append(result.name))
+    return results, told
+
+
+def test_a_check_that_raises_has_failed_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, cleared: list[str]
+) -> None:
+    def unreachable(_bench: Any) -> Outcome:
+        raise HostError("Host 'k8s' is gone", where="root@10.0.0.11:22", remedy="Start it", detail="no route")
+
+    def broken(_bench: Any) -> Outcome:
+        return {}["nothing"]
+
+    results, told = run(monkeypatch, a=unreachable, b=broken, c=lambda _bench: passed("fine"))
+    assert [(result.name, result.status) for result in results] == [("a", "failed"), ("b", "failed"), ("c", "passed")]
+    assert results[0].reason == "Host 'k8s' is gone"
+    assert results[0].evidence == ("root@10.0.0.11:22", "no route", "remedy: Start it")
+    assert results[1].reason == "The check itself broke: KeyError: 'nothing'"
+    assert sorted(told) == ["a", "b", "c"]
+    assert cleared == ["close"]
+
+
+def test_an_interrupt_clears_the_bench_and_is_passed_on(monkeypatch: pytest.MonkeyPatch, cleared: list[str]) -> None:
+    def interrupt(_result: Result) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "select", lambda _names: [Check("a", "", lambda _bench: passed("fine"))])
+    context: Any = None
+    with pytest.raises(KeyboardInterrupt):
+        runner.run_checks((), context, interrupt)
+    assert cleared == ["close"]
+
+
+def test_pods_that_stay_are_a_failure_and_no_result_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stuck() -> None:
+        raise HostError("Waited 30 s for pod 'default/mcastlab-check-dns' to be gone; last seen: phase Running")
+
+    monkeypatch.setattr(runner, "Bench", lambda _context: SimpleNamespace(close=stuck))
+    results, told = run(monkeypatch, a=lambda _bench: passed("fine"))
+    assert [(result.name, result.status) for result in results] == [("a", "passed"), ("clean-up", "failed")]
+    assert told == ["a", "clean-up"]
+
+
+def test_a_result_as_a_line() -> None:
+    good = Result.of("nodes-ready", passed("1 of 1 nodes ready", Figure("ready", 1, "nodes")), 0.24)
+    assert good.line().plain == "✓ nodes-ready          0.2 s  1 of 1 nodes ready"
+    nasty = Result.of("dns", failed("\x1b[2J gone", evidence=("a\rb\r\n\tc\x00",)), 1.0)
+    assert nasty.line().plain.endswith("\ufffd[2J gone\n    | a\ufffdb\n    | \tc\ufffd")
+    bad = Result.of("host-to-host", failed("Nothing came", evidence=("one\ntwo\n",)), 12.0)
+    assert bad.line().plain == "✗ host-to-host        12.0 s  Nothing came\n    | one\n    | two"

@@ -1,0 +1,51 @@
+"""What is read out of ansible-playbook's output."""
+
+import pytest
+
+from provision.ansible import failure, recap
+from provision.errors import CommandError
+
+RECAP = """
+PLAY RECAP *********************************************************************
+k8s                        : ok=42   changed=17   unreachable=0    failed=0    skipped=3    rescued=0    ignored=0
+mcastsrc                   : ok=12   changed=0    unreachable=0    failed=0    skipped=1    rescued=0    ignored=0
+"""
+FAILED = """
+TASK [kubernetes : Start the control plane] ************************************
+fatal: [k8s]: FAILED! => {"changed": true, "msg": "non-zero return code", "rc": 1, "stderr": "port 6443 is in use"}
+"""
+UNREACHABLE = """
+TASK [node_base : Wait] ********************************************************
+fatal: [mcastsrc]: UNREACHABLE! => {"changed": false, "msg": "Failed to connect", "unreachable": true}
+"""
+
+
+def test_the_recap_gives_ok_and_changed_per_host() -> None:
+    numbers = recap(RECAP)
+    assert numbers.changed == {"k8s": 17, "mcastsrc": 0}
+    assert numbers.summary() == "k8s: ok=42 changed=17, mcastsrc: ok=12 changed=0"
+
+
+def test_output_without_a_recap_is_an_error() -> None:
+    with pytest.raises(CommandError, match="without a PLAY RECAP"):
+        recap("ERROR! the playbook could not be found")
+
+
+@pytest.mark.parametrize(
+    ("output", "problem", "detail"),
+    [
+        (
+            FAILED,
+            "Ansible task 'kubernetes : Start the control plane' failed on host 'k8s'",
+            "non-zero return code\nport 6443 is in use",
+        ),
+        (UNREACHABLE, "Ansible task 'node_base : Wait' failed on host 'mcastsrc'", "Failed to connect"),
+    ],
+)
+def test_a_failure_names_task_host_and_message(output: str, problem: str, detail: str) -> None:
+    error = failure(output, "", "site.yml")
+    assert (error.problem, error.detail) == (problem, detail)
+
+
+def test_a_failure_before_any_task_shows_what_ansible_said() -> None:
+    assert failure("", "ERROR! no such role", "site.yml").detail == "ERROR! no such role"

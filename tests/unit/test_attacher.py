@@ -1,0 +1,51 @@
+"""Which attacher is chosen, and what is said about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from provision import attacher, config
+from provision.artifacts.imported import Imported
+from provision.config import Lab
+from provision.errors import HostError
+
+IMAGE = Imported(Path("/cache/image.tar"), "localhost/mcastlab/multus-cni:1", "ghcr.io/x/multus-cni:v4", "1" * 64)
+
+
+def lab(wanted: str, folder: Path) -> Lab:
+    path = folder / "lab.yml"
+    path.write_text(f"cluster: {{attacher: {wanted}}}\n")
+    return config.load(path)
+
+
+def imported(monkeypatch: pytest.MonkeyPatch, image: Imported | None) -> None:
+    monkeypatch.setattr(attacher, "imported", SimpleNamespace(find=lambda kind: {"multus": image}[kind]))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "image", "name", "reason"),
+    [
+        ("auto", None, "netattach", "attacher is auto and no Multus image was imported (docs/multus.md)"),
+        ("auto", IMAGE, "multus", "attacher is auto and its image was imported: ghcr.io/x/multus-cni:v4"),
+        ("multus", IMAGE, "multus", "lab.yml asks for it: ghcr.io/x/multus-cni:v4"),
+        ("netattach", IMAGE, "netattach", "lab.yml asks for it"),
+    ],
+)
+def test_choice_and_reason(
+    wanted: str, image: Imported | None, name: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(monkeypatch, image)
+    choice = attacher.choose(lab(wanted, tmp_path))
+    assert (choice.name, choice.reason) == (name, reason)
+    assert choice.image == (image if name == "multus" else None)
+
+
+def test_multus_without_its_image_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported(monkeypatch, None)
+    with pytest.raises(HostError) as raised:
+        attacher.choose(lab("multus", tmp_path))
+    assert "its image was not imported" in str(raised.value)
+    assert "mcastlab artifacts import FILE.tar" in raised.value.remedy

@@ -1,0 +1,67 @@
+"""Files are written whole and privately; a lab is changed by one command at a time."""
+
+from pathlib import Path
+
+import pytest
+
+from provision.errors import HostError
+from provision.files import write_whole
+from provision.lock import lab_lock
+from provision.paths import StateDir
+
+
+def test_a_file_is_private_by_default_and_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    write_whole(path, "one")
+    write_whole(path, "two")
+    assert path.read_text() == "two"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [item.name for item in tmp_path.iterdir()] == ["kubeconfig"]
+
+
+def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("precious")
+    link = tmp_path / "kubeconfig"
+    link.symlink_to(outside)
+    write_whole(link, "new")
+    assert outside.read_text() == "precious"
+    assert not link.is_symlink()
+
+
+def test_an_unwritable_place_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="gone/file: File could not be written: No such file or directory"):
+        write_whole(tmp_path / "gone" / "file", "x")
+
+
+@pytest.mark.parametrize("link", [".mcastlab", ".mcastlab/mcastlab"])
+def test_a_lab_folder_that_is_a_link_is_refused(tmp_path: Path, link: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place = tmp_path / link
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(elsewhere)
+    with pytest.raises(HostError, match=f"{place}: This is a link, and mcastlab writes"):
+        StateDir(tmp_path / ".mcastlab" / "mcastlab").make()
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_lab_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".mcastlab").write_text("")
+    with pytest.raises(HostError, match="The lab's folder cannot be made: Not a directory"):
+        StateDir(tmp_path / ".mcastlab" / "mcastlab").make()
+
+
+def test_a_second_command_on_the_same_lab_is_refused_and_the_holder_named(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / ".mcastlab" / "mcastlab")
+    with (
+        lab_lock(state, "mcastlab", "up"),
+        pytest.raises(
+            HostError, match=r"Lab 'mcastlab' is being changed by another command \(mcastlab up, process \d+\)"
+        ),
+        lab_lock(state, "mcastlab", "down"),
+    ):
+        pass
+    with lab_lock(state, "mcastlab", "down"):
+        assert "mcastlab down" in state.lock.read_text()
+    assert state.path.stat().st_mode & 0o777 == 0o700
