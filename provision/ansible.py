@@ -13,6 +13,7 @@ from typing import Any
 
 from provision.errors import CommandError, HostError
 from provision.files import write_whole
+from provision.leftovers import mark
 from provision.paths import ROOT, StateDir, cache_dir
 from provision.run import run
 
@@ -57,6 +58,7 @@ def play(playbook: str, inventory: Mapping[str, Any], state: StateDir, report: C
                 "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
                 "ANSIBLE_HOME": str(cache_dir() / "ansible"),  # not ~/.ansible; short, as a socket's path has to be
                 "ANSIBLE_NOCOLOR": "1",
+                **mark(state),
             },
             cwd=ROOT,
             check=False,

@@ -15,6 +15,7 @@ from provision import artifacts, attacher, pipeline
 from provision.collect import collect
 from provision.config import Lab
 from provision.errors import ChecksFailed, HostError, InputError, McastlabError
+from provision.leftovers import end_leftovers
 from provision.lock import lab_lock
 from provision.state import RunState
 from provision.ui import Progress, Verbosity, console
@@ -37,6 +38,7 @@ def up(lab: Lab, state: RunState, *, dry_run: bool, json: Path | None, junit: Pa
     progress = state.progress
     with lab_lock(state.directory, lab.name, "up"):
         choice = attacher.choose(lab)
+        _end_leftovers(state)
         progress.say(f"Lab '{lab.name}': attacher {choice.name} ({choice.reason})")
         try:
             pipeline.up(lab, state)
@@ -49,6 +51,11 @@ def up(lab: Lab, state: RunState, *, dry_run: bool, json: Path | None, junit: Pa
             if state.results:
                 _publish(lab, state, json, junit)
     progress.say(_NEXT.format(name=lab.name))
+
+
+def _end_leftovers(state: RunState) -> None:
+    if ended := end_leftovers(state.directory):
+        state.progress.say(f"Ended what a killed command had left running: process {', '.join(map(str, ended))}")
 
 
 def _collect_after_failure(lab: Lab, state: RunState, error: McastlabError) -> None:
@@ -66,7 +73,9 @@ def down(lab: Lab, state: RunState, *, dry_run: bool) -> None:
     directory = state.directory.path
     existed = directory.exists()
     with lab_lock(state.directory, lab.name, "down"):
+        _end_leftovers(state)
         removed = state.provider.down(lab)
+        end_leftovers(state.directory)  # Ansible's connections, which would wait a minute for the next run
         shutil.rmtree(directory)
     if existed:
         removed.append(f"folder {directory}")

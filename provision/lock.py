@@ -1,4 +1,4 @@
-"""One command at a time may change a lab."""
+"""Locks by the kernel, which drops them when their process ends, however it ends: a stale one cannot exist."""
 
 from __future__ import annotations
 
@@ -6,30 +6,61 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from provision.errors import HostError
 from provision.paths import StateDir
+from provision.wait import Deadline
+
+_NAME_BYTES = 200
+_NAMING_SECONDS = 1.0
+
+
+class FileLock:
+    """An exclusive lock on a file of its own, in which its holder stands by name."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._taken = False
+
+    def take(self, name: str) -> bool:
+        """Take the lock and write `name` into it, or say that another process has it."""
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        self._taken = True
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, name.encode(), 0)
+        return True
+
+    def holder(self) -> str:
+        """Who has it. Its name follows the lock by a moment, which is waited for."""
+        deadline = Deadline.after(_NAMING_SECONDS)
+        while not (name := os.pread(self._handle, _NAME_BYTES, 0).decode(errors="replace").strip()):
+            if deadline.expired:
+                return "a process that does not say its name"
+            deadline.pause(0.01)
+        return name
+
+    def release(self) -> None:
+        """Give the lock back, if it was taken, and the name with it: the next holder is not to be mistaken for this."""
+        if self._taken:
+            os.ftruncate(self._handle, 0)
+        os.close(self._handle)
 
 
 @contextmanager
 def lab_lock(state: StateDir, lab_name: str, command: str) -> Iterator[None]:
-    """Hold the lab's lock; raises HostError, naming the holder, when another command has it.
-
-    The kernel drops the lock when its process ends, however it ends, so a stale one cannot exist.
-    """
+    """Let one command at a time change a lab; raises HostError, naming the holder, when another one does."""
     state.make()
-    handle = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    lock = FileLock(state.lock)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(handle, 200).decode(errors="replace").strip()
+        if not lock.take(f"mcastlab {command}, process {os.getpid()}"):
             raise HostError(
-                f"Lab '{lab_name}' is being changed by another command ({holder})",
+                f"Lab '{lab_name}' is being changed by another command ({lock.holder()})",
                 remedy="Wait until it has ended, or interrupt it",
-            ) from error
-        os.ftruncate(handle, 0)
-        os.write(handle, f"mcastlab {command}, process {os.getpid()}".encode())
+            )
         yield
     finally:
-        os.close(handle)
+        lock.release()

@@ -32,6 +32,10 @@ class Deadline:
     def expired(self) -> bool:
         return self.remaining == 0.0
 
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not beyond the deadline."""
+        time.sleep(min(seconds, self.remaining))
+
 
 @dataclass(frozen=True)
 class NotYet:
@@ -58,4 +62,4 @@ def until(
             return answer
         if deadline.expired:
             raise WaitError(f"Waited {deadline.seconds:.0f} s for {what}; last seen: {answer.seen}", remedy=remedy)
-        time.sleep(min(interval, deadline.remaining))
+        deadline.pause(interval)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.artifacts.hints import explained
+from provision.lock import FileLock
 from provision.paths import cache_dir
 from provision.run import as_root, run
 from provision.wait import Deadline, NotYet, until
@@ -102,28 +102,24 @@ class Store:
         """Hold the item's lock. The kernel drops it when its process ends, however it ends."""
         locks = self.home / "locks"
         locks.mkdir(parents=True, exist_ok=True)
-        handle = os.open(locks / f"{item.name}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        lock = FileLock(locks / f"{item.name}.lock")
         told = False
 
         def take() -> bool | NotYet:
             nonlocal told
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
-                if not told:
-                    report(f"{item.label}: waiting for {holder}, which is making it")
-                told = True
-                return NotYet(f"held by {holder}")
-            return True
+            if lock.take(f"process {os.getpid()}"):
+                return True
+            holder = lock.holder()
+            if not told:
+                report(f"{item.label}: waiting for {holder}, which is making it")
+            told = True
+            return NotYet(f"held by {holder}")
 
         try:
             until(f"'{item.label}'", take, Deadline.after(self.wait_seconds), remedy="End the process that holds it")
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()}".encode(), 0)
             yield
         finally:
-            os.close(handle)
+            lock.release()
 
 
 def damage(path: Path) -> str:

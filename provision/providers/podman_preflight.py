@@ -31,6 +31,7 @@ _TOOLS = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "podman": "podman",
+    "iptables": "iptables",  # netavark runs it, and without it says no more than "No such file or directory"
 }
 # What the nodes will do, tried in a network namespace that ends with the command.
 _KERNEL = (

@@ -52,7 +52,8 @@ class CliLab:
         """Run a command that writes a report, and return that."""
         path = self.folder / "report.json"
         path.unlink(missing_ok=True)
-        self(*args, "--json", str(path), code=code, timeout=UP_SECONDS)
+        shown = self(*args, "--json", str(path), code=code, timeout=UP_SECONDS).stderr
+        (self.folder / "shown.txt").write_text(shown)
         report: dict[str, Any] = json.loads(path.read_text())
         return report
 
@@ -84,13 +85,26 @@ networks:
     return CliLab(folder, name)
 
 
+def listening() -> set[str]:
+    """The addresses on which anything on this machine listens."""
+    shown = subprocess.run(["ss", "-Hltun"], capture_output=True, text=True, check=True).stdout
+    return {line.split()[4].rsplit(":", 1)[0].strip("[]").replace("*", "::") for line in shown.splitlines()}
+
+
 @pytest.fixture(scope="session")
-def first_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[CliLab, dict[str, Any], float]]:
+def listening_before() -> set[str]:
+    """Taken by `first_up` before anything runs."""
+    return listening()
+
+
+@pytest.fixture(scope="session")
+def first_up(tmp_path_factory: pytest.TempPathFactory, listening_before: set[str]) -> Iterator[tuple[CliLab, dict[str, Any], float]]:
     """The lab, the report of its first `up` and how long that took in seconds."""
     lab = make_lab(tmp_path_factory.mktemp("e2e"), "e2e", 1)
     started = time.monotonic()
     try:
         report = lab.report("up")
+        (lab.folder / "shown.txt").rename(lab.folder / "first-up.txt")
         yield lab, report, time.monotonic() - started
     finally:
         lab("down")

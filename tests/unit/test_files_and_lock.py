@@ -1,12 +1,13 @@
 """Files are written whole and privately; a lab is changed by one command at a time."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from provision.errors import HostError
 from provision.files import write_whole
-from provision.lock import lab_lock
+from provision.lock import FileLock, lab_lock
 from provision.paths import StateDir
 
 
@@ -65,3 +66,23 @@ def test_a_second_command_on_the_same_lab_is_refused_and_the_holder_named(tmp_pa
     with lab_lock(state, "mcastlab", "down"):
         assert "mcastlab down" in state.lock.read_text()
     assert state.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_holder_that_has_not_written_its_name_yet_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    first, second = FileLock(path), FileLock(path)
+    assert first.take("")
+    threading.Timer(0.2, path.write_text, ["process 17"]).start()
+    assert not second.take("process 18")
+    assert second.holder() == "process 17"
+    second.release()
+    assert path.read_text() == "process 17"  # not its own to remove
+    first.release()
+    assert path.read_text() == ""
+
+
+def test_a_holder_without_a_name_does_not_hold_up_the_answer(tmp_path: Path) -> None:
+    first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    assert first.take("")
+    assert not second.take("process 18")
+    assert second.holder() == "a process that does not say its name"

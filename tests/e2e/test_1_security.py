@@ -1,0 +1,93 @@
+"""What agents may not do, asked of the real API server, and what the lab opens on this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import CliLab, listening
+
+KUBECTL = ("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
+NETATTACH = ("kubectl", "--kubeconfig", "/etc/cni/net.d/netattach.d/kubeconfig")
+# What every authenticated user may do: ask what it may do.
+EVERYBODY = {
+    ("selfsubjectaccessreviews.authorization.k8s.io", "create"),
+    ("selfsubjectreviews.authentication.k8s.io", "create"),
+    ("selfsubjectrulesreviews.authorization.k8s.io", "create"),
+}
+
+
+@pytest.mark.parametrize("namespace", ["default", "kube-system"])
+def test_netattach_may_do_these_three_things_and_nothing_else(lab: CliLab, namespace: str) -> None:
+    shown = lab.on("k8s", *NETATTACH, "auth", "can-i", "--list", "--no-headers", "-n", namespace)
+    # Columns: resource, [non-resource URLs], [names], [verbs]; rows of URLs alone begin with a blank.
+    rows = [line.split() for line in shown.splitlines() if line and not line.startswith(" ")]
+    allowed = {(row[0], verb) for row in rows for verb in line_verbs(row)}
+    assert allowed - EVERYBODY == {
+        ("network-attachment-definitions.k8s.cni.cncf.io", "get"),
+        ("pods/status", "patch"),
+        ("events", "create"),
+    }
+
+
+def line_verbs(row: list[str]) -> list[str]:
+    """The verbs of a row: what stands in its last brackets."""
+    return " ".join(row).rsplit("[", 1)[1].rstrip("]").split()
+
+
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        ({"status": {"phase": "Failed"}}, "may not change the status of a pod"),
+        ({"metadata": {"annotations": {"k8s.ovn.org/pod-networks": "{}"}}}, "may change the network status annotation"),
+        ({"metadata": {"labels": {"app": "other"}}}, "may not change labels and finalizers"),
+        ({"metadata": {"finalizers": ["example.com/stay"]}}, "may not change labels and finalizers"),
+    ],
+)
+def test_netattach_writes_its_annotation_and_nothing_else_into_a_pod(
+    lab: CliLab, patch: dict[str, Any], why: str
+) -> None:
+    before = metadata(lab, "etcd-k8s")
+    refused = patched(lab, "etcd-k8s", patch, code=1)
+    assert "ValidatingAdmissionPolicy 'netattach'" in refused
+    assert why in refused
+    assert metadata(lab, "etcd-k8s") == before
+
+
+def test_netattach_leaves_pods_of_other_nodes_alone(lab: CliLab) -> None:
+    overrides = {"spec": {"nodeName": "elsewhere"}}
+    admin = (*KUBECTL, "-n", "kube-system")
+    lab.on("k8s", *admin, "run", "elsewhere", "--image=none", f"--overrides={json.dumps(overrides)}")
+    try:
+        status = {"metadata": {"annotations": {"k8s.v1.cni.cncf.io/network-status": "[]"}}}
+        assert "may change pods of its own node only" in patched(lab, "elsewhere", status, code=1)
+    finally:
+        lab.on("k8s", *admin, "delete", "pod", "elsewhere", "--force", "--wait=false")
+
+
+def patched(lab: CliLab, pod: str, patch: dict[str, Any], code: int) -> str:
+    """What kubectl says when netattach's own credentials are used for `patch` on a pod's status."""
+    command = (*NETATTACH, "-n", "kube-system", "patch", "pod", pod, "--subresource=status", "-p", json.dumps(patch))
+    return lab("ssh", "k8s", "--", *command, code=code).stderr
+
+
+def metadata(lab: CliLab, pod: str) -> dict[str, Any]:
+    shown = lab.on("k8s", *KUBECTL, "-n", "kube-system", "get", "pod", pod, "-o", "json")
+    found: dict[str, Any] = json.loads(shown)["metadata"]
+    return {key: found.get(key) for key in ("annotations", "labels", "finalizers")}
+
+
+def test_the_credentials_of_agents_are_roots_alone(lab: CliLab) -> None:
+    shown = lab.on("k8s", "stat", "--format=%a %U", "/etc/cni/net.d/netattach.d/kubeconfig", "/etc/kubernetes/admin.conf")
+    assert shown.splitlines() == ["600 root", "600 root"]
+
+
+def test_the_lab_listens_on_its_own_networks_only(lab: CliLab, listening_before: set[str]) -> None:
+    own = [ipaddress.ip_network(net) for net in ("10.98.1.0/24", "fd00:98:1::/64", "10.213.0.0/16", "127.0.0.0/8")]
+    opened = {address for address in listening() - listening_before}
+    assert [
+        address for address in opened if not any(ipaddress.ip_address(address.split("%")[0]) in net for net in own)
+    ] == []

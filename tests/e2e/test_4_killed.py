@@ -1,0 +1,84 @@
+"""`up` killed by the kernel at moments spread over its stages: the next `up` succeeds, or `down` leaves nothing.
+
+MCASTLAB_KILLS says at how many moments (2 without it); `make kills` takes 20 and writes docs/kills.md.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision.leftovers import marked
+from provision.paths import StateDir
+from tests.e2e.conftest import CliLab, make_lab
+from tests.e2e.test_2_disturbed import assert_nothing_left
+
+MOMENTS = int(os.environ.get("MCASTLAB_KILLS", "2"))
+# A step is killed at its begin or a little later; the steps are of different length, and so is what is half-done.
+INTO_THE_STEP = (0.0, 0.3, 0.7)
+
+
+def kill_after(lab: CliLab, lines: int, seconds: float) -> str:
+    """Start `up`, kill it `seconds` after it has printed so many lines; return the last of them."""
+    process = lab.start("up", "--verbose")
+    assert process.stderr is not None
+    seen = ""
+    for _ in range(lines):
+        seen = process.stderr.readline().strip() or seen
+    time.sleep(seconds)
+    process.kill()
+    assert process.wait(30) == -9, "it ended before it was killed"
+    process.stderr.close()
+    return seen
+
+
+@pytest.fixture(scope="module")
+def lines_of_up(first_up: tuple[CliLab, dict[str, Any], float]) -> int:
+    """How many lines an undisturbed `up` prints before its table of checks."""
+    shown = (first_up[0].folder / "first-up.txt").read_text().splitlines()
+    return next(number for number, line in enumerate(shown) if line.startswith("✓ networks"))
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Iterator[CliLab]:
+    lab = make_lab(tmp_path, "e2e-killed", 4)
+    try:
+        yield lab
+    finally:
+        lab("down")
+
+
+def links() -> str:
+    """This machine's network interfaces, by name."""
+    shown = subprocess.run(["ip", "-brief", "link"], capture_output=True, text=True, check=True).stdout
+    return "\n".join(sorted(line.split()[0].split("@")[0] for line in shown.splitlines()))
+
+
+def note(row: str) -> None:
+    if table := os.environ.get("MCASTLAB_KILLS_TABLE"):
+        with Path(table).open("a") as stream:
+            stream.write(row + "\n")
+
+
+@pytest.mark.parametrize("moment", range(MOMENTS))
+def test_after_a_kill_up_goes_on_and_down_cleans(killed: CliLab, lines_of_up: int, moment: int) -> None:
+    line = 1 + round((moment + 0.5) * lines_of_up / MOMENTS)
+    before = links()
+    step = kill_after(killed, line, INTO_THE_STEP[moment % 3])
+    killed("down")
+    assert_nothing_left(killed)
+    assert marked(StateDir(killed.state)) == []
+    assert links() == before
+    again = kill_after(killed, line, INTO_THE_STEP[moment % 3])
+    started = time.monotonic()
+    report = killed.report("up")
+    seconds = time.monotonic() - started
+    assert all(check["status"] == "passed" for check in report["checks"])
+    assert not [folder for folder in killed.state.glob("logs/failed-*")]
+    note(f"| {moment + 1} | {step} | nothing left | {again} | all checks passed, {seconds:.0f} s |")
