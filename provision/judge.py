@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http import HTTPStatus
 
-from provision.checks import Context, Result, run_checks
+from provision.checks import CheckRun, Context, Result
 from provision.config import Lab
-from provision.errors import HostError
+from provision.errors import HostError, McastlabError
 from provision.kube import Kube, KubeError
 from provision.remote import Remotes
 from provision.state import RunState
@@ -18,13 +20,60 @@ _READY_SECONDS = 120
 
 def judge(lab: Lab, state: RunState, names: Sequence[str]) -> list[Result]:
     """Run the checks `names`, or all, and report each result as it comes."""
-    if state.bundle is None:
-        raise HostError("Checks ran before the artifacts were known")
     kube = Kube(state.directory.kubeconfig)
     until("the API server to be ready", lambda: _readiness(kube), Deadline.after(_READY_SECONDS), interval=0.5)
     with Remotes(state.machines) as remotes:
-        context = Context(lab, kube, remotes, state.bundle.images()["tools"])
-        return run_checks(names, context, lambda result: state.progress.report(result.line().plain))
+        return _begin(lab, state, kube, remotes, names).results(_report(state))
+
+
+class EarlyChecks:
+    """All checks, begun beside the stages before them, on a lab that was up before.
+
+    Their pods start meanwhile, and they hold only if nothing is changed in the lab: else whoever changes it withdraws
+    them, and the checks are run anew.
+    """
+
+    def __init__(self, lab: Lab, state: RunState) -> None:
+        self._state = state
+        self._open = ExitStack()
+        executor = ThreadPoolExecutor(1, thread_name_prefix="early")
+        self._begun = executor.submit(self._begin, lab)
+        executor.shutdown(wait=False)
+
+    def _begin(self, lab: Lab) -> CheckRun | None:
+        """None where there is no cluster yet, or none that answers at once."""
+        kubeconfig = self._state.directory.kubeconfig
+        if not kubeconfig.exists():
+            return None
+        try:
+            kube = Kube(kubeconfig)
+            if isinstance(_readiness(kube), NotYet):
+                return None
+            return _begin(lab, self._state, kube, self._open.enter_context(Remotes(self._state.machines)), ())
+        except McastlabError:
+            return None  # a kubeconfig that cannot be used, for one: it is about to be written anew
+
+    def results(self) -> list[Result] | None:
+        """As `judge` for all checks; None where they could not begin."""
+        with self._open:
+            run = self._begun.result()
+            return run.results(_report(self._state)) if run else None
+
+    def withdraw(self) -> None:
+        """Stop them and remove their pods."""
+        with self._open:
+            if run := self._begun.result():
+                run.cancel()
+
+
+def _begin(lab: Lab, state: RunState, kube: Kube, remotes: Remotes, names: Sequence[str]) -> CheckRun:
+    if state.bundle is None:
+        raise HostError("Checks ran before the artifacts were known")
+    return CheckRun.begin(names, Context(lab, kube, remotes, state.bundle.images()["tools"]))
+
+
+def _report(state: RunState) -> Callable[[Result], None]:
+    return lambda result: state.progress.report(result.line().plain)
 
 
 def _readiness(kube: Kube) -> bool | NotYet:

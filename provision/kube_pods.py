@@ -63,18 +63,6 @@ class Pods:
         pod = self._kube.find(_pod_path(namespace, name))
         return pod is not None and pod["status"].get("phase") == "Running" and pod_state(pod)[0]
 
-    def wait_ended(self, namespace: str, name: str, deadline: Deadline) -> str:
-        """The phase, Succeeded or Failed, once all containers of the pod have ended."""
-
-        def probe() -> str | NotYet:
-            pod = self._kube.find(_pod_path(namespace, name))
-            phase = pod["status"].get("phase", "Unknown") if pod else "no such pod"
-            if phase in ("Succeeded", "Failed"):
-                return str(phase)
-            return NotYet("; ".join([phase, *self.warnings(namespace, name)]))
-
-        return until(f"pod '{namespace}/{name}' to end", probe, deadline, interval=0.15)
-
     def warnings(self, namespace: str, name: str) -> list[str]:
         """The latest Warning event of each reason, verbatim, as 'reason: message'."""
         selector = f"involvedObject.kind=Pod,involvedObject.name={name},type=Warning"

@@ -48,6 +48,7 @@ def up(lab: Lab, state: RunState, *, dry_run: bool, json: Path | None, junit: Pa
             _collect_after_failure(lab, state, error)
             raise
         finally:
+            state.withdraw_early()
             if state.results:
                 _publish(lab, state, json, junit)
     progress.say(_NEXT.format(name=lab.name))

@@ -14,11 +14,12 @@ from provision.ui import Progress
 if TYPE_CHECKING:
     from provision.artifacts import Bundle
     from provision.checks.result import Result
+    from provision.judge import EarlyChecks
 
 
 @dataclass
 class RunState:
-    """Filled stage by stage: artifacts sets `bundle`, machines sets `machines`, checks sets `results`."""
+    """Filled stage by stage: artifacts sets `bundle`, machines `machines`, configure `early`, checks `results`."""
 
     directory: StateDir
     provider: Provider
@@ -26,6 +27,13 @@ class RunState:
     bundle: Bundle | None = None
     machines: list[Machine] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
+    early: EarlyChecks | None = None
+
+    def withdraw_early(self) -> None:
+        """Have the checks run anew, after whatever was changed, if they have begun already."""
+        if self.early:
+            self.early.withdraw()
+            self.early = None
 
     def machine(self, name: str) -> Machine:
         """The running machine `name`; raises InputError, naming those that there are."""

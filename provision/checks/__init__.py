@@ -3,6 +3,6 @@
 from provision.checks.context import Context
 from provision.checks.registry import CHECKS, Check
 from provision.checks.result import Figure, Result, Status
-from provision.checks.runner import run_checks
+from provision.checks.runner import CheckRun
 
-__all__ = ["CHECKS", "Check", "Context", "Figure", "Result", "Status", "run_checks"]
+__all__ = ["CHECKS", "Check", "CheckRun", "Context", "Figure", "Result", "Status"]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from provision.checks.context import Bench
+from provision.checks.made_pods import IDLE
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.wait import Deadline
 
 _NAME = "kubernetes.default.svc"
 _SECONDS = 40.0
@@ -30,10 +30,10 @@ print(json.dumps({"servers": servers, "answers": answers, "error": error, "secon
 
 
 def run(bench: Bench) -> Outcome:
-    command = ["env", "RES_OPTIONS=timeout:1 attempts:1", "python3", "-I", "-S", "-c", _SCRIPT, _NAME]
-    place = bench.made.start("dns", command, attach=False)
-    bench.pods.wait_ended(place.namespace, place.name, Deadline.after(_SECONDS))
-    output = bench.pods.logs(place.namespace, place.name)
+    place = bench.made.start("dns", IDLE, attach=False)
+    bench.wait_for_start()
+    argv = ["env", "RES_OPTIONS=timeout:1 attempts:1", "python3", "-I", "-S", "-c", _SCRIPT, _NAME]
+    output = place.run(argv, _SECONDS).stdout
     dns = _addresses(bench, "kube-system", "kube-dns")
     api = _addresses(bench, "default", "kubernetes")
     return judge(output, dns, api)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -48,6 +49,9 @@ class Bench:
         self.pods = Pods(context.kube)
         self.made = MadePods(context.lab, context.kube, self.pods, context.tools_image)
         self._lock = threading.Lock()
+        self._may_judge = threading.Event()
+        self._stopped = False
+        self.started_at = time.monotonic()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="bystander")
         self._bystander: Future[Bystander] | None = None
 
@@ -82,6 +86,22 @@ class Bench:
     def _start_bystander(self) -> Bystander:
         ports = tuple(DEFAULT_PORT + index for index in range(len(_STREAMS)))
         return Bystander(address(self.made.start("bystander", listen_argv(ports, shared=False))))
+
+    def start(self) -> None:
+        """Let the checks judge; their seconds count from here."""
+        self.started_at = time.monotonic()
+        self._may_judge.set()
+
+    def stop(self) -> None:
+        """Have every check that waits for the start give up."""
+        self._stopped = True
+        self._may_judge.set()
+
+    def wait_for_start(self) -> None:
+        """What stands before it in a check prepares, and may be done while the lab is still being looked over."""
+        self._may_judge.wait()
+        if self._stopped:
+            raise HostError("The checks are being stopped")
 
     def close(self) -> None:
         """Remove all pods of this run and wait until they are gone."""

@@ -15,4 +15,6 @@ def run(bench: Bench) -> Outcome:
     stream = bench.stream("host-network-pod")
     command = iperf.receiver_argv(stream.group, bench.lab.lan.interface, stream.port)
     place = bench.made.start("host-network-pod", command, host_network=True)
-    return measure(Run(bench.lab, stream, sender, source, PodReceiver(place), bystander.result()))
+    run_ = Run(bench.lab, stream, sender, source, PodReceiver(place), bystander.result())
+    bench.wait_for_start()
+    return measure(run_)

@@ -6,14 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from provision.checks import iperf
 from provision.checks.context import Bench
+from provision.checks.made_pods import IDLE
 from provision.checks.places import PodReceiver, address
 from provision.checks.result import Outcome
 from provision.checks.traffic import Run, measure
 from provision.render import POD_INTERFACE
-
-# The sender's commands are run in it one by one. The kernel spares process 1 a SIGTERM that it has no handler for.
-_IDLE_SOURCE = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit()); signal.pause()"
-_IDLE = ["python3", "-I", "-S", "-c", _IDLE_SOURCE]
 
 
 def run(bench: Bench) -> Outcome:
@@ -22,6 +19,8 @@ def run(bench: Bench) -> Outcome:
     command = iperf.receiver_argv(stream.group, POD_INTERFACE, stream.port)
     with ThreadPoolExecutor(2) as starting:
         receiver = starting.submit(bench.made.start, "pod-to-pod-receiver", command)
-        sender = starting.submit(bench.made.start, "pod-to-pod-sender", _IDLE).result()
+        sender = starting.submit(bench.made.start, "pod-to-pod-sender", IDLE).result()
     place = PodReceiver(receiver.result())
-    return measure(Run(bench.lab, stream, sender, address(sender), place, bystander.result()))
+    run_ = Run(bench.lab, stream, sender, address(sender), place, bystander.result())
+    bench.wait_for_start()
+    return measure(run_)

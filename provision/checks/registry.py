@@ -23,25 +23,34 @@ from provision.errors import InputError, McastlabError, Problems
 
 @dataclass(frozen=True)
 class Check:
-    """A named proof; `summary` is one line for `mcastlab check --list`."""
+    """A named proof; `summary` is one line for `mcastlab check --list`.
+
+    One that `prepares` makes what it needs first and then waits for the bench's start by itself.
+    """
 
     name: str
     summary: str
     run: Callable[[Bench], Outcome]
+    prepares: bool = False
 
 
 CHECKS: tuple[Check, ...] = (
     Check("nodes-ready", "every host that should be a node is one, and is Ready", nodes_ready.run),
     Check("system-pods-ready", "every pod of kube-system runs and is ready", system_pods_ready.run),
-    Check("cluster-dns", "a pod resolves kubernetes.default.svc through the DNS service's address", cluster_dns.run),
+    Check(
+        "cluster-dns", "a pod resolves kubernetes.default.svc through the DNS service's address", cluster_dns.run, True
+    ),
     Check("networks-present", "every NetworkAttachmentDefinition is there and as rendered", networks_present.run),
-    Check("host-to-host", "the node receives multicast from the source host", host_to_host.run),
-    Check("source-to-pod", "a pod receives multicast from the source host by macvlan: the seed", source_to_pod.run),
-    Check("pod-to-pod-macvlan", "a pod receives multicast from another pod by macvlan", pod_to_pod_macvlan.run),
+    Check("host-to-host", "the node receives multicast from the source host", host_to_host.run, True),
+    Check(
+        "source-to-pod", "a pod receives multicast from the source host by macvlan: the seed", source_to_pod.run, True
+    ),
+    Check("pod-to-pod-macvlan", "a pod receives multicast from another pod by macvlan", pod_to_pod_macvlan.run, True),
     Check(
         "host-network-pod",
         "a pod with its node's network receives multicast from the source host",
         host_network_pod.run,
+        prepares=True,
     ),
 )
 

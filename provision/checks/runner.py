@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 
 from provision.checks.context import Bench, Context
@@ -15,29 +15,48 @@ from provision.errors import McastlabError
 CLEAN_UP = "clean-up"
 
 
-def run_checks(names: Sequence[str], context: Context, on_result: Callable[[Result], None]) -> list[Result]:
-    """Run the checks `names`, all of them if there are none, and return their results in the registry's order.
+class CheckRun:
+    """Checks that have begun to make what they need, and judge nothing before `results` is called.
 
-    Raises InputError for an unknown name. A check that raises has failed, and the others go on. When this thread is
-    interrupted, the pods are removed before the interrupt is passed on.
+    `begin` takes names, none for all, and raises InputError for an unknown one. Whoever has one ends it by `results`
+    or `cancel`; both remove the pods.
     """
-    checks = select(names)
-    bench = Bench(context)
-    results: dict[str, Result] = {}
-    executor = ThreadPoolExecutor(max_workers=len(checks), thread_name_prefix="check")
-    try:
-        running = [executor.submit(_run, check, bench) for check in checks]
-        for future in as_completed(running):
-            result = future.result()
-            results[result.name] = result
-            on_result(result)
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        with suppress(McastlabError):  # the interrupt is what counts; the next run removes what is left
-            bench.close()
-        raise
-    executor.shutdown()
-    return [results[check.name] for check in checks] + _clear(bench, on_result)
+
+    def __init__(self, checks: Sequence[Check], bench: Bench) -> None:
+        self._checks = checks
+        self._bench = bench
+        self._executor = ThreadPoolExecutor(max_workers=len(checks), thread_name_prefix="check")
+        self._running: list[Future[Result]] = [self._executor.submit(_run, check, bench) for check in checks]
+
+    @classmethod
+    def begin(cls, names: Sequence[str], context: Context) -> CheckRun:
+        return cls(select(names), Bench(context))
+
+    def results(self, on_result: Callable[[Result], None]) -> list[Result]:
+        """Let the checks judge, tell each result as it comes, and return all in the registry's order.
+
+        A check that raises has failed, and the others go on. When this thread is interrupted, the pods are removed
+        before the interrupt is passed on.
+        """
+        self._bench.start()
+        found: dict[str, Result] = {}
+        try:
+            for future in as_completed(self._running):
+                result = future.result()
+                found[result.name] = result
+                on_result(result)
+        except BaseException:
+            self.cancel()
+            raise
+        self._executor.shutdown()
+        return [found[check.name] for check in self._checks] + _clear(self._bench, on_result)
+
+    def cancel(self) -> None:
+        """Stop, and remove the pods as far as that goes: the next run removes what is left."""
+        self._bench.stop()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        with suppress(McastlabError):  # why it is cancelled is what counts
+            self._bench.close()
 
 
 def _clear(bench: Bench, on_result: Callable[[Result], None]) -> list[Result]:
@@ -53,12 +72,14 @@ def _clear(bench: Bench, on_result: Callable[[Result], None]) -> list[Result]:
 
 
 def _run(check: Check, bench: Bench) -> Result:
-    started = time.monotonic()
-    return Result.of(check.name, _outcome(check, bench), time.monotonic() - started)
+    outcome = _outcome(check, bench)
+    return Result.of(check.name, outcome, time.monotonic() - bench.started_at)
 
 
 def _outcome(check: Check, bench: Bench) -> Outcome:
     try:
+        if not check.prepares:
+            bench.wait_for_start()
         return check.run(bench)
     except McastlabError as error:
         return _failure(error)

@@ -15,4 +15,6 @@ def run(bench: Bench) -> Outcome:
     bystander = bench.bystander()
     stream = bench.stream("source-to-pod")
     place = bench.made.start("source-to-pod", iperf.receiver_argv(stream.group, POD_INTERFACE, stream.port))
-    return measure(Run(bench.lab, stream, sender, source, PodReceiver(place), bystander.result()))
+    run_ = Run(bench.lab, stream, sender, source, PodReceiver(place), bystander.result())
+    bench.wait_for_start()
+    return measure(run_)

@@ -13,7 +13,9 @@ class Checks:
 
     def run(self, lab: Lab, state: RunState) -> str:
         """Raises ChecksFailed naming the checks that failed."""
-        state.results = judge(lab, state, ())
+        early = state.early.results() if state.early else None
+        state.early = None
+        state.results = judge(lab, state, ()) if early is None else early
         failed = [result.name for result in state.results if result.status == "failed"]
         if failed:
             raise ChecksFailed(

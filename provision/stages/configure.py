@@ -9,6 +9,7 @@ from provision.config import Lab
 from provision.errors import HostError
 from provision.files import write_whole
 from provision.inventory import inventory
+from provision.judge import EarlyChecks
 from provision.remote import Remotes
 from provision.state import RunState
 
@@ -23,7 +24,10 @@ class Configure:
         if state.bundle is None:
             raise HostError("The stage 'configure' ran before the stage 'artifacts'")
         hosts = inventory(lab, state.machines, state.bundle.document(), state.provider.node_facts())
+        state.early = EarlyChecks(lab, state)
         recap = ansible.play("site.yml", hosts, state.directory, state.progress.report)
+        if any(recap.changed.values()):
+            state.withdraw_early()
         with Remotes(state.machines) as remotes:
             kubeconfig = remotes.get(lab.control_plane.name).read(_ADMIN_CONF)
         address = state.machine(lab.control_plane.name).address

@@ -14,6 +14,8 @@ class Networks:
     def run(self, lab: Lab, state: RunState) -> str:
         kube = Kube(state.directory.kubeconfig)
         applied = [kube.apply(manifest) for manifest in [*render.namespaces(lab), *render.networks(lab)]]
+        if any(item.change != "unchanged" for item in applied):
+            state.withdraw_early()
         return ", ".join(str(item) for item in applied) or "none"
 
     def plan(self, lab: Lab, state: RunState) -> str:

@@ -98,7 +98,9 @@ def listening_before() -> set[str]:
 
 
 @pytest.fixture(scope="session")
-def first_up(tmp_path_factory: pytest.TempPathFactory, listening_before: set[str]) -> Iterator[tuple[CliLab, dict[str, Any], float]]:
+def first_up(
+    tmp_path_factory: pytest.TempPathFactory, listening_before: set[str]
+) -> Iterator[tuple[CliLab, dict[str, Any], float]]:
     """The lab, the report of its first `up` and how long that took in seconds."""
     lab = make_lab(tmp_path_factory.mktemp("e2e"), "e2e", 1)
     started = time.monotonic()

@@ -81,13 +81,15 @@ def metadata(lab: CliLab, pod: str) -> dict[str, Any]:
 
 
 def test_the_credentials_of_agents_are_roots_alone(lab: CliLab) -> None:
-    shown = lab.on("k8s", "stat", "--format=%a %U", "/etc/cni/net.d/netattach.d/kubeconfig", "/etc/kubernetes/admin.conf")
+    shown = lab.on(
+        "k8s", "stat", "--format=%a %U", "/etc/cni/net.d/netattach.d/kubeconfig", "/etc/kubernetes/admin.conf"
+    )
     assert shown.splitlines() == ["600 root", "600 root"]
 
 
 def test_the_lab_listens_on_its_own_networks_only(lab: CliLab, listening_before: set[str]) -> None:
     own = [ipaddress.ip_network(net) for net in ("10.98.1.0/24", "fd00:98:1::/64", "10.213.0.0/16", "127.0.0.0/8")]
-    opened = {address for address in listening() - listening_before}
+    opened = listening() - listening_before
     assert [
         address for address in opened if not any(ipaddress.ip_address(address.split("%")[0]) in net for net in own)
     ] == []

@@ -80,5 +80,5 @@ def test_after_a_kill_up_goes_on_and_down_cleans(killed: CliLab, lines_of_up: in
     report = killed.report("up")
     seconds = time.monotonic() - started
     assert all(check["status"] == "passed" for check in report["checks"])
-    assert not [folder for folder in killed.state.glob("logs/failed-*")]
+    assert not list(killed.state.glob("logs/failed-*"))
     note(f"| {moment + 1} | {step} | nothing left | {again} | all checks passed, {seconds:.0f} s |")

@@ -1,4 +1,4 @@
-"""`mcastlab artifacts fetch` against a real registry on this machine, which stands in for the image's own as a mirror."""
+"""`mcastlab artifacts fetch` from a real registry on this machine, which stands in as a mirror of the image's own."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ class Registry:
     environment: dict[str, str]
 
     def fetch(self, code: int = 0) -> str:
-        done = subprocess.run(
-            [MCASTLAB, "artifacts", "fetch", "multus"], env=self.environment, capture_output=True, text=True, timeout=120
-        )
+        argv = [MCASTLAB, "artifacts", "fetch", "multus"]
+        done = subprocess.run(argv, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -40,10 +39,11 @@ class Registry:
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of skopeo and a registry, unpacked and not installed: Debian's package would start a service."""
     folder = tmp_path_factory.mktemp("tools")
-    download = "apt-get download -q docker-registry skopeo"
-    subprocess.run(  # a machine that has all packages of the project may never have read the lists
-        f"{download} || {{ apt-get update -q && {download}; }}", shell=True, cwd=folder, check=True, timeout=300
-    )
+    download = ["apt-get", "download", "-q", "docker-registry", "skopeo"]
+    if subprocess.run(download, cwd=folder, timeout=300, check=False).returncode != 0:
+        # A machine that has all packages of the project may never have read the lists.
+        subprocess.run(["apt-get", "update", "-q"], timeout=300, check=True)
+        subprocess.run(download, cwd=folder, timeout=300, check=True)
     for package in folder.glob("*.deb"):
         subprocess.run(["dpkg", "-x", package, folder], check=True, timeout=60)
     return folder / "usr" / "bin"
@@ -56,14 +56,16 @@ def registry(tools: Path, tmp_path: Path) -> Iterator[Registry]:
     (tmp_path / "registry.yml").write_text(
         f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/store}}}}\nhttp: {{addr: '{address}'}}\n"
     )
-    (tmp_path / "registries.conf").write_text(
+    config = tmp_path / ".config" / "containers" / "registries.conf"
+    config.parent.mkdir(parents=True)
+    config.write_text(
         f'[[registry]]\nprefix = "{REFERENCE.split("/")[0]}"\nlocation = "{address}"\ninsecure = true\n'
     )
     environment = {
         **os.environ,
         "PATH": f"{tools}:{os.environ['PATH']}",
         "MCASTLAB_CACHE": str(tmp_path / "cache"),
-        "CONTAINERS_REGISTRIES_CONF": str(tmp_path / "registries.conf"),
+        "HOME": str(tmp_path),
     }
     process = subprocess.Popen(
         [tools / "docker-registry", "serve", tmp_path / "registry.yml"],

@@ -1,5 +1,8 @@
 """Choosing checks, and running them: one that breaks fails alone, and the bench is always cleared."""
 
+import threading
+import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,8 +50,15 @@ def test_all_unknown_names_at_once() -> None:
 def cleared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the bench was told; the bench itself, which needs a cluster, is not made."""
     told: list[str] = []
-    monkeypatch.setattr(runner, "Bench", lambda _context: SimpleNamespace(close=lambda: told.append("close")))
+    monkeypatch.setattr(runner, "Bench", lambda _context: bench(lambda: told.append("close")))
     return told
+
+
+def bench(close: Callable[[], None]) -> SimpleNamespace:
+    may_judge = threading.Event()
+    return SimpleNamespace(
+        close=close, start=may_judge.set, stop=may_judge.set, wait_for_start=may_judge.wait, started_at=time.monotonic()
+    )
 
 
 def run(monkeypatch: pytest.MonkeyPatch, **checks: Any) -> tuple[list[Result], list[str]]:
@@ -56,7 +66,7 @@ def run(monkeypatch: pytest.MonkeyPatch, **checks: Any) -> tuple[list[Result], l
     monkeypatch.setattr(runner, "select", lambda _names: chosen)
     told: list[str] = []
     context: Any = None
-    results = runner.run_checks((), context, lambda result: told.append(result.name))
+    results = runner.CheckRun.begin((), context).results(lambda result: told.append(result.name))
     return results, told
 
 
@@ -85,7 +95,7 @@ def test_an_interrupt_clears_the_bench_and_is_passed_on(monkeypatch: pytest.Monk
     monkeypatch.setattr(runner, "select", lambda _names: [Check("a", "", lambda _bench: passed("fine"))])
     context: Any = None
     with pytest.raises(KeyboardInterrupt):
-        runner.run_checks((), context, interrupt)
+        runner.CheckRun.begin((), context).results(interrupt)
     assert cleared == ["close"]
 
 
@@ -93,7 +103,7 @@ def test_pods_that_stay_are_a_failure_and_no_result_is_lost(monkeypatch: pytest.
     def stuck() -> None:
         raise HostError("Waited 30 s for pod 'default/mcastlab-check-dns' to be gone; last seen: phase Running")
 
-    monkeypatch.setattr(runner, "Bench", lambda _context: SimpleNamespace(close=stuck))
+    monkeypatch.setattr(runner, "Bench", lambda _context: bench(stuck))
     results, told = run(monkeypatch, a=lambda _bench: passed("fine"))
     assert [(result.name, result.status) for result in results] == [("a", "passed"), ("clean-up", "failed")]
     assert told == ["a", "clean-up"]
@@ -106,3 +116,29 @@ def test_a_result_as_a_line() -> None:
     assert nasty.line().plain.endswith("\ufffd[2J gone\n    | a\ufffdb\n    | \tc\ufffd")
     bad = Result.of("host-to-host", failed("Nothing came", evidence=("one\ntwo\n",)), 12.0)
     assert bad.line().plain == "✗ host-to-host        12.0 s  Nothing came\n    | one\n    | two"
+
+
+def test_checks_that_are_begun_prepare_and_judge_nothing_before_their_results_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, cleared: list[str]
+) -> None:
+    done: list[str] = []
+
+    def prepared(bench: Any) -> Outcome:
+        done.append("prepared")
+        bench.wait_for_start()
+        done.append("judged")
+        return passed("fine")
+
+    def at_once(_bench: Any) -> Outcome:
+        done.append("at once")
+        return passed("fine")
+
+    checks = [Check("a", "", prepared, prepares=True), Check("b", "", at_once)]
+    monkeypatch.setattr(runner, "select", lambda _names: checks)
+    context: Any = None
+    begun = runner.CheckRun.begin((), context)
+    time.sleep(0.1)
+    assert done == ["prepared"]
+    assert [result.status for result in begun.results(lambda _result: None)] == ["passed", "passed"]
+    assert sorted(done) == ["at once", "judged", "prepared"]
+    assert cleared == ["close"]
