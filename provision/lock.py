@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from provision.errors import HostError
 from provision.paths import StateDir
-from provision.wait import Deadline
+from provision.wait import Deadline, NotYet, until
 
 _NAME_BYTES = 200
 _NAMING_SECONDS = 1.0
@@ -61,6 +61,32 @@ def lab_lock(state: StateDir, lab_name: str, command: str) -> Iterator[None]:
                 f"Lab '{lab_name}' is being changed by another command ({lock.holder()})",
                 remedy="Wait until it has ended, or interrupt it",
             )
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def held(path: Path, what: str, report: Callable[[str], None], seconds: float) -> Iterator[None]:
+    """Hold the lock at `path` while `what` is made, waiting up to `seconds` for another process that makes it.
+
+    Raises WaitError, naming the holder, when that takes longer.
+    """
+    lock = FileLock(path)
+    told = False
+
+    def take() -> bool | NotYet:
+        nonlocal told
+        if lock.take(f"process {os.getpid()}"):
+            return True
+        holder = lock.holder()
+        if not told:
+            report(f"{what}: waiting for {holder}, which is making it")
+        told = True
+        return NotYet(f"held by {holder}")
+
+    try:
+        until(f"'{what}'", take, Deadline.after(seconds), remedy="End the process that holds it")
         yield
     finally:
         lock.release()

@@ -60,14 +60,12 @@ def receiver(lab: Lab, image: str) -> Manifest:
 
 
 def kubeadm(lab: Lab, bundle: Values, node: Values) -> str:
-    """kubeadm's configuration: the role's own template with the variables that playbooks/site.yml gives the role."""
-    role, site = ROOT / "roles" / "kubernetes", ROOT / "playbooks" / "site.yml"
+    """kubeadm's configuration: the role's own template with the variables that playbooks/group_vars gives it."""
+    role, given = ROOT / "roles" / "kubernetes", ROOT / "playbooks" / "group_vars" / "all.yml"
     host = lab.control_plane
     values = {**variables(lab, bundle, node), **host_variables(lab, host)}
     values |= {"inventory_hostname": host.name, "group_names": ["control_plane"]}
-    for play in _yaml_file(site):
-        given = {name: value for name, value in play.get("vars", {}).items() if name.startswith("kubernetes_")}
-        values |= evaluate(given, values, site)
+    values |= evaluate({k: v for k, v in _yaml_file(given).items() if k.startswith("kubernetes_")}, values, given)
     defaults = role / "defaults" / "main.yml"
     values |= evaluate(
         {key: value for key, value in _yaml_file(defaults).items() if key not in values}, values, defaults

@@ -7,17 +7,15 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from provision.artifacts.hints import explained
-from provision.lock import FileLock
+from provision.lock import held
 from provision.paths import cache_dir
 from provision.run import as_root, run
-from provision.wait import Deadline, NotYet, until
 
 Report = Callable[[str], None]
 MANIFEST = "manifest.json"
@@ -72,10 +70,15 @@ class Store:
         """
         if self.has(item):
             return self.path(item)
-        with explained(item.label), self._lock(item, report):
+        with explained(item.label), held(self._lock_file(item), item.label, report, self.wait_seconds):
             if not self.has(item):  # else the process that was waited for has made it
                 self._make(item, make, report)
         return self.path(item)
+
+    def _lock_file(self, item: Item) -> Path:
+        folder = self.home / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{item.name}.lock"
 
     def _make(self, item: Item, make: Callable[[Path], None], report: Report) -> None:
         started = time.monotonic()
@@ -96,30 +99,6 @@ class Store:
             _remove(temporary)
             _remove(self.home / "tmp" / f"{item.name}.damaged")
         report(f"{item.label}: made in {time.monotonic() - started:.0f} s")
-
-    @contextmanager
-    def _lock(self, item: Item, report: Report) -> Iterator[None]:
-        """Hold the item's lock. The kernel drops it when its process ends, however it ends."""
-        locks = self.home / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{item.name}.lock")
-        told = False
-
-        def take() -> bool | NotYet:
-            nonlocal told
-            if lock.take(f"process {os.getpid()}"):
-                return True
-            holder = lock.holder()
-            if not told:
-                report(f"{item.label}: waiting for {holder}, which is making it")
-            told = True
-            return NotYet(f"held by {holder}")
-
-        try:
-            until(f"'{item.label}'", take, Deadline.after(self.wait_seconds), remedy="End the process that holds it")
-            yield
-        finally:
-            lock.release()
 
 
 def damage(path: Path) -> str:

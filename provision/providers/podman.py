@@ -15,8 +15,10 @@ from provision.errors import HostError, InputError, McastlabError
 from provision.files import write_whole
 from provision.inventory import BUNDLE_DIR
 from provision.paths import StateDir
+from provision.providers import podman_image
 from provision.providers.base import Machine, MachineStatus
 from provision.providers.podman_cli import Podman, bridge_name
+from provision.providers.podman_image import NodeImage
 from provision.providers.podman_keys import hand_over, make_key
 from provision.providers.podman_lan import set_snooping
 
@@ -36,9 +38,11 @@ class PodmanProvider:
 
     name = "podman"
 
-    def __init__(self, lab: Lab, state: StateDir, podman: Podman | None = None) -> None:
+    def __init__(self, lab: Lab, state: StateDir, podman: Podman | None = None, *, prepared: bool = True) -> None:
+        """With `prepared`, nodes start from an image that the roles have been at."""
         self.state = state
         self.podman = podman or Podman()
+        self.prepared = prepared
         self.prefix = f"mcastlab-{lab.name}"
 
     def preflight(self, lab: Lab) -> list[McastlabError]:
@@ -54,9 +58,16 @@ class PodmanProvider:
             self._ensure_network(lab, network)
         known = self.containers(lab)
 
+        new_node = self.container(lab.control_plane) not in known
+        image = self._image(node_image, bundle, report) if self.prepared and new_node else None
+
         def start(host: Host) -> str:
             report(f"{host.name}: starting")
-            self._ensure_container(lab, host, known.get(self.container(host)), node_image, bundle)
+            found = known.get(self.container(host))
+            if found is None:
+                self._make_container(lab, host, node_image, bundle, image if host == lab.control_plane else None)
+            else:
+                self._ensure_running(lab, host, found, bundle)
             return hand_over(self.podman, self.container(host), self.state.key.with_suffix(".pub").read_text())
 
         with ThreadPoolExecutor(len(lab.hosts)) as pool:
@@ -92,7 +103,9 @@ class PodmanProvider:
             if names:
                 self.podman.run([*remove, *names], timeout=120)
             removed += [f"{kind} {name}" for name in names]
-        self.podman.release()
+        if self.prepared:
+            podman_image.sweep(self.podman)
+            self.podman.release()
         return removed
 
     def logs(self, lab: Lab, directory: Path) -> None:
@@ -107,6 +120,10 @@ class PodmanProvider:
 
     def container(self, host: Host) -> str:
         return f"{self.prefix}-{host.name}"
+
+    def volume(self, host: Host) -> str:
+        """The volume of the host's containerd."""
+        return f"{self.container(host)}-containerd"
 
     def containers(self, lab: Lab) -> dict[str, dict[str, Any]]:
         """The lab's containers by name, as `podman ps` describes them; raises InputError on somebody else's lab."""
@@ -141,13 +158,20 @@ class PodmanProvider:
                 args += ["--ipv6", "--subnet", str(lab.lan.subnet6)]
         self.podman.create_network(name, args)
 
-    def _ensure_container(
-        self, lab: Lab, host: Host, found: dict[str, Any] | None, node_image: str, bundle: Path
-    ) -> None:
-        settings = f"{host.address} {host.address6} {lab.lan.subnet} {lab.lan.subnet6} {lab.lan.interface}"
-        if found is None:
-            self.podman.run(self._run_args(lab, host, settings, node_image, bundle), timeout=120)
-            return
+    def _image(self, base: str, bundle: Path, report: Callable[[str], None]) -> NodeImage:
+        return podman_image.ensure(self.podman, base, bundle, self.node_facts(), report)
+
+    def _make_container(self, lab: Lab, host: Host, base: str, bundle: Path, image: NodeImage | None) -> None:
+        """With `image` from that and its volume, else from the image `base` and an empty volume."""
+        volume = self.volume(host)
+        self.podman.run(["volume", "rm", "--force", volume])  # of a run that was killed before it came to the container
+        self.podman.run(["volume", "create", "--label", f"{LABEL}={lab.name}", volume])
+        if image:
+            podman_image.seed(self.podman, image, volume)
+        self.podman.run(self._run_args(lab, host, image.image if image else base, bundle), timeout=120)
+
+    def _ensure_running(self, lab: Lab, host: Host, found: dict[str, Any], bundle: Path) -> None:
+        settings = _settings(lab, host)
         if found["Labels"].get(_SETTINGS_LABEL) != settings:
             raise InputError(
                 f"Host '{host.name}' runs with other settings ({found['Labels'].get(_SETTINGS_LABEL)}) than"
@@ -162,14 +186,13 @@ class PodmanProvider:
         if found["State"] != "running":
             self.podman.run(["start", self.container(host)], timeout=120)
 
-    def _run_args(self, lab: Lab, host: Host, settings: str, node_image: str, bundle: Path) -> list[str]:
+    def _run_args(self, lab: Lab, host: Host, image: str, bundle: Path) -> list[str]:
         name = self.container(host)
         lan = f"{self.prefix}-lan:interface_name={lab.lan.interface},ip={host.address}"
         if lab.dual_stack and host.address6:
             lan += f",ip6={host.address6}"
-        labels = {LABEL: lab.name, _FOLDER_LABEL: str(self.state.path), _SETTINGS_LABEL: settings}
+        labels = {LABEL: lab.name, _FOLDER_LABEL: str(self.state.path), _SETTINGS_LABEL: _settings(lab, host)}
         labels[_BUNDLE_LABEL] = bundle.name
-        self.podman.run(["volume", "create", "--label", f"{LABEL}={lab.name}", f"{name}-containerd"], check=False)
         args = ["run", "-d", "--name", name, "--hostname", host.name, "--privileged", "--systemd=always"]
         # Without a cgroup namespace kubelet sees the paths of this machine; the default of 2048 processes
         # would be shared by every pod of the node.
@@ -180,11 +203,11 @@ class PodmanProvider:
         # Podman writes /etc/hosts anew at every start.
         args += [f"--add-host={other.name}:{other.address}" for other in lab.hosts if other != host]
         # An overlay file system cannot be the upper layer of another: containerd needs a real folder.
-        args += ["-v", f"{name}-containerd:/var/lib/containerd", "-v", f"{bundle}:{BUNDLE_DIR}:ro"]
+        args += ["-v", f"{self.volume(host)}:/var/lib/containerd", "-v", f"{bundle}:{BUNDLE_DIR}:ro"]
         if Path("/lib/modules").is_dir():
             args += ["-v", "/lib/modules:/lib/modules:ro"]
         init = ["sh", "-c", _INIT_V1] if self.podman.facts.cgroup_version == 1 else ["/sbin/init"]
-        return [*args, node_image, *init]
+        return [*args, image, *init]
 
     @cached_property
     def _management_subnet(self) -> IPv4Network:
@@ -195,3 +218,8 @@ class PodmanProvider:
         """The SSH endpoint of `host`: its address is fixed, so that a restart cannot swap two hosts."""
         address = self._management_subnet[_FIRST_ADDRESS + lab.hosts.index(host)]
         return Machine(host.name, host.role, str(address), 22, "root", self.state.key, self.state.known_hosts)
+
+
+def _settings(lab: Lab, host: Host) -> str:
+    """What a container is made with and keeps, to be compared with what lab.yml says later."""
+    return f"{host.address} {host.address6} {lab.lan.subnet} {lab.lan.subnet6} {lab.lan.interface}"

@@ -68,7 +68,7 @@ def test_without_ipv6_no_host_has_an_address_of_it(tmp_path: Path) -> None:
 
 def test_every_variable_that_the_playbooks_use_is_there() -> None:
     used: set[str] = set()
-    for path in (ROOT / "playbooks").glob("*.yml"):
+    for path in (ROOT / "playbooks").rglob("*.yml"):
         used |= set(re.findall(r"\bmcastlab_\w+", path.read_text()))
     made = whole(config.load(None))["all"]
     given = set(made["vars"]) | set(made["children"]["control_plane"]["hosts"]["k8s"])

@@ -53,9 +53,8 @@ def evaluate(value: Any, variables: dict[str, Any]) -> Any:
 
 
 def kubernetes_variables(**changes: Any) -> dict[str, Any]:
-    """The role's defaults, and what playbooks/site.yml gives it from the inventory."""
-    plays = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
-    given = next(play["vars"] for play in plays if "kubernetes_bundle" in play.get("vars", {}))
+    """The role's defaults, and what playbooks/group_vars gives it from the inventory."""
+    given = yaml.safe_load((ROOT / "playbooks/group_vars/all.yml").read_text())
     defaults = yaml.safe_load((ROOT / "roles/kubernetes/defaults/main.yml").read_text())
     known: dict[str, Any] = {**INVENTORY, **changes}
     mine = {name: evaluate(value, known) for name, value in given.items() if name.startswith("kubernetes_")}

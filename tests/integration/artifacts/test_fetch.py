@@ -58,9 +58,7 @@ def registry(tools: Path, tmp_path: Path) -> Iterator[Registry]:
     )
     config = tmp_path / ".config" / "containers" / "registries.conf"
     config.parent.mkdir(parents=True)
-    config.write_text(
-        f'[[registry]]\nprefix = "{REFERENCE.split("/")[0]}"\nlocation = "{address}"\ninsecure = true\n'
-    )
+    config.write_text(f'[[registry]]\nprefix = "{REFERENCE.split("/")[0]}"\nlocation = "{address}"\ninsecure = true\n')
     environment = {
         **os.environ,
         "PATH": f"{tools}:{os.environ['PATH']}",
