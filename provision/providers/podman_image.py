@@ -147,8 +147,8 @@ def _lock_file() -> Path:
 # Its name is one that lab.yml cannot give, and its subnets are those of documents (RFC 5737, RFC 3849).
 _LAB: dict[str, Any] = {
     "name": "node_image",
-    "lan": {"subnet": "192.0.2.0/24", "subnet6": "2001:db8::/64"},
-    "host": {"address": "192.0.2.11", "address6": "2001:db8::11"},
+    "lan": {"subnet": "198.51.100.0/24", "subnet6": "2001:db8::/64"},
+    "host": {"address": "198.51.100.11", "address6": "2001:db8::11"},
 }
 
 
