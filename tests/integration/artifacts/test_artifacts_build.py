@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from provision.artifacts.versions import load_versions
+from provision.run import as_root
 
 BUILD = "from provision import artifacts; print(artifacts.build('cni', lambda line: print(line, flush=True)))"
 VERSION = load_versions().components["cni"].version
@@ -75,6 +76,22 @@ def test_after_a_kill_in_the_middle_nothing_runs_on_and_the_next_run_succeeds(ca
     folder = Path(finish(start(cache))[-1])
     assert (folder / "macvlan").exists()
     assert list((cache / "tmp").iterdir()) == []
+
+
+def test_a_full_disk_is_named_and_with_room_the_next_run_succeeds(cache: Path) -> None:
+    cache.mkdir()
+    subprocess.run(as_root(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0777", "small", str(cache)]), check=True)
+    try:
+        failed = start(cache)
+        output, _ = failed.communicate(timeout=SECONDS)
+        assert failed.returncode != 0
+        assert "could not be made: the disk is full" in output
+        assert list((cache / "tmp").iterdir()) == []
+        assert not (cache / "parts").exists()
+        subprocess.run(as_root(["mount", "-o", "remount,size=1g", str(cache)]), check=True)
+        assert (Path(finish(start(cache))[-1]) / "macvlan").exists()
+    finally:
+        subprocess.run(as_root(["umount", str(cache)]), check=True)
 
 
 def _writes_into(folder: Path) -> bool:

@@ -1,0 +1,72 @@
+"""Power cuts and full disks while a lab comes up: a clear error, and once the cause is mended `up` goes on."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from provision.providers.podman_cli import Podman
+from provision.run import as_root
+from tests.e2e.conftest import UP_SECONDS, CliLab, make_lab
+from tests.e2e.test_2_disturbed import assert_nothing_left
+
+NODE = "mcastlab-e2e-trouble-k8s"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[CliLab]:
+    lab = make_lab(tmp_path, "e2e-trouble", 5)
+    try:
+        yield lab
+    finally:
+        lab("down")
+        assert_nothing_left(lab)
+
+
+def up_until(lab: CliLab, step: str) -> subprocess.Popen[str]:
+    """An `up` that has just begun with `step`."""
+    process = lab.start("up", "--verbose")
+    assert process.stderr is not None
+    assert any(step in line for line in process.stderr), f"'{step}' was not reached"
+    return process
+
+
+def test_a_power_cut_of_the_node_and_then_a_full_disk_in_it(lab: CliLab) -> None:
+    process = up_until(lab, "kubernetes : Run kubeadm init")
+    Podman().run(["kill", "--signal=KILL", NODE])
+    _, shown = process.communicate(timeout=UP_SECONDS)
+    assert process.returncode == 3, shown
+    assert "on host 'k8s'" in shown
+    assert "`mcastlab up` goes on from here" in shown
+
+    process = up_until(lab, "containerd : ")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    Podman().run(["exec", NODE, "mount", "-t", "tmpfs", "-o", "size=16k", "full", "/etc/kubernetes"])
+    shown = lab("up", code=3).stderr
+    assert "Ansible task 'kubernetes : Run kubeadm init' failed on host 'k8s'" in shown
+    assert "no space left on device" in shown
+
+    Podman().run(["exec", NODE, "umount", "/etc/kubernetes"])
+    assert all(check["status"] == "passed" for check in lab.report("up")["checks"])
+
+
+def test_a_full_disk_here_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(as_root(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0777", "small", str(disk)]), check=True)
+    try:
+        lab = make_lab(disk, "e2e-trouble", 5)
+        with pytest.raises(OSError, match="No space"):
+            (disk / "filler").write_bytes(bytes(1 << 20))
+        shown = lab("up", code=3).stderr
+        assert "No space left on device" in shown
+        assert str(disk) in shown
+        lab("down")
+        assert_nothing_left(lab)
+    finally:
+        subprocess.run(as_root(["umount", str(disk)]), check=True)
