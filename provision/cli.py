@@ -19,6 +19,10 @@ app = typer.Typer(
 )
 artifacts_app = typer.Typer(help="What the cluster is made of: binaries and images.", no_args_is_help=True)
 app.add_typer(artifacts_app, name="artifacts")
+multicast_app = typer.Typer(
+    help="Multicast by namespace, on any cluster: on, off, and how it stands.", no_args_is_help=True
+)
+app.add_typer(multicast_app, name="multicast")
 
 LabFile = Annotated[
     Path | None, typer.Option("--lab", metavar="FILE", help="The lab's description.", show_default="lab.yml")
@@ -29,6 +33,11 @@ Debug = Annotated[bool, typer.Option("--debug", help="Errors with their tracebac
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON.")]
 JunitFile = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.")]
+Kubeconfig = Annotated[
+    Path | None, typer.Option("--kubeconfig", metavar="FILE", help="Any cluster's; the lab's if none.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
+Namespaces = Annotated[list[str], typer.Argument(metavar="NAMESPACE...", help="Namespaces; all of them or none.")]
 
 
 def _verbosity(quiet: bool, verbose: bool) -> Verbosity:
@@ -144,6 +153,53 @@ def logs(
 
     with clean_end(debug=debug):
         lifecycle.logs(*open_lab(lab), directory)
+
+
+@multicast_app.command("enable", epilog="Examples: mcastlab multicast enable app · … enable app --kubeconfig FILE")
+def multicast_enable(
+    namespaces: Namespaces,
+    kubeconfig: Kubeconfig = None,
+    lab: LabFile = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Let the pods of a namespace hear each other's multicast, and wait until that is in force."""
+    from provision import lifecycle
+
+    with clean_end(debug=debug):
+        lifecycle.multicast_switch("enable", namespaces, kubeconfig, lab, as_json=json)
+
+
+@multicast_app.command("disable", epilog="Example: mcastlab multicast disable app")
+def multicast_disable(
+    namespaces: Namespaces,
+    kubeconfig: Kubeconfig = None,
+    lab: LabFile = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Stop a namespace's multicast, whatever switched it on, and name the macvlan pods that go on."""
+    from provision import lifecycle
+
+    with clean_end(debug=debug):
+        lifecycle.multicast_switch("disable", namespaces, kubeconfig, lab, as_json=json)
+
+
+@multicast_app.command("status", epilog="Examples: mcastlab multicast status · mcastlab multicast status app --json")
+def multicast_status(
+    namespaces: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAMESPACE]...", help="Namespaces; all with an annotation if none.")
+    ] = None,
+    kubeconfig: Kubeconfig = None,
+    lab: LabFile = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show for each namespace whether multicast is wanted, by which annotation, and in force."""
+    from provision import lifecycle
+
+    with clean_end(debug=debug):
+        lifecycle.multicast_status(namespaces or [], kubeconfig, lab, as_json=json)
 
 
 @artifacts_app.command("build")

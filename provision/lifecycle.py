@@ -16,6 +16,7 @@ from provision.collect import collect
 from provision.config import Lab
 from provision.errors import ChecksFailed, HostError, InputError, McastlabError
 from provision.leftovers import end_leftovers
+from provision.kube import Kube
 from provision.lock import lab_lock
 from provision.state import RunState
 from provision.ui import Progress, Verbosity, console
@@ -169,6 +170,30 @@ def logs(lab: Lab, state: RunState, directory: Path) -> None:
     state.machines = state.provider.machines(lab)
     collect(lab, state, directory)
     state.progress.say(f"written to {directory}")
+
+
+def multicast_switch(
+    verb: str, names: Sequence[str], kubeconfig: Path | None, lab_file: Path | None, *, as_json: bool
+) -> None:
+    """`enable` or `disable` multicast for namespaces of the lab's cluster, or of that of `kubeconfig`."""
+    from provision.multicast import command
+
+    command.switch(_cluster(kubeconfig, lab_file), verb, names, as_json=as_json)
+
+
+def multicast_status(names: Sequence[str], kubeconfig: Path | None, lab_file: Path | None, *, as_json: bool) -> None:
+    """Print how namespaces stand."""
+    from provision.multicast import command
+
+    command.show_status(_cluster(kubeconfig, lab_file), names, as_json=as_json)
+
+
+def _cluster(kubeconfig: Path | None, lab_file: Path | None) -> Kube:
+    """The cluster that is meant; no lab.yml is read where a kubeconfig is named."""
+    from provision.multicast.command import cluster
+    from provision.session import open_lab
+
+    return cluster(kubeconfig, lambda: open_lab(lab_file)[1].directory.kubeconfig)
 
 
 def artifacts_build(verbosity: Verbosity) -> None:

@@ -13,6 +13,7 @@ from provision.artifacts.sources import Source
 from provision.artifacts.store import Item, Report, Store, key_of, text_digest
 from provision.artifacts.versions import ImagesFile, ImageSpec, Versions
 from provision.errors import HostError
+from provision.paths import ROOT
 
 # On every image of ours that stays in Podman when a lab is gone.
 CACHE_LABEL = "mcastlab.cache"
@@ -40,8 +41,9 @@ class ImageMaker:
         roots = {
             name: self.root_item(name).key for name in sorted({"tools", *(i.root for i in self.spec.images)} - {""})
         }
-        key = key_of(components=components, roots=roots, images=repr(self.spec.images), scripts=_script_digests())
-        return Item("images", key, "cluster images")
+        files = {source: text_digest(ROOT / source) for image in self.spec.images for _, source in image.files}
+        parts = {"components": components, "roots": roots, "images": repr(self.spec.images), "files": files}
+        return Item("images", key_of(**parts, scripts=_script_digests()), "cluster images")
 
     def node_item(self) -> Item:
         """The image that a host of the lab is made from, by Podman."""
@@ -97,6 +99,8 @@ class ImageMaker:
             layers.append(Layer(self._root(spec.root, report)))
         if spec.binary:
             layers.append(Layer(binaries={spec.path: self._binary(spec, scratch, report)}))
+        if spec.files:
+            layers.append(Layer(binaries={target: ROOT / source for target, source in spec.files}))
         settings = {"Entrypoint": list(spec.entrypoint)} if spec.entrypoint else {}
         repository = f"{self.spec.repository}/{spec.role}"
         return Image(repository, tuple(layers), self.architecture, tag=self._tag(spec, packages), settings=settings)

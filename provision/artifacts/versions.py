@@ -85,6 +85,7 @@ class ImageSpec:
     path: str = ""
     root: str = ""
     entrypoint: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()  # (path in the image, file of the checkout)
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,14 @@ def load_images(folder: Path = ROOT / "images") -> ImagesFile:
     raw = _yaml(folder / "images.yml")
     roots = {name: RootSpec(name, spec["variant"], tuple(spec["packages"])) for name, spec in raw["roots"].items()}
     images = (
-        ImageSpec(role, **{**spec, "entrypoint": tuple(spec.get("entrypoint", ()))})
+        ImageSpec(role, **{**spec, "entrypoint": tuple(spec.get("entrypoint", ())), "files": _files(spec)})
         for role, spec in raw["images"].items()
     )
     return ImagesFile(raw["repository"], roots, tuple(images))
+
+
+def _files(spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(spec.get("files", {}).items()))
 
 
 def _yaml(path: Path) -> Any:
