@@ -238,6 +238,18 @@ def artifacts_fetch(
         lifecycle.artifacts_fetch(kind)
 
 
+@artifacts_app.command("image", epilog="Example: kubectl run one --image=$(mcastlab artifacts image tools) -- sleep 60")
+def artifacts_image(
+    role: Annotated[str, typer.Argument(metavar="NAME", help="tools, discovery, …")],
+    debug: Debug = False,
+) -> None:
+    """Print what an image is called in the lab, for manifests of your own."""
+    from provision import lifecycle
+
+    with clean_end(debug=debug):
+        lifecycle.artifacts_image(role)
+
+
 @artifacts_app.command("list")
 def artifacts_list(debug: Debug = False) -> None:
     """List the components and images, their versions and whether they are in the cache."""

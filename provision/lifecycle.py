@@ -221,6 +221,14 @@ def artifacts_fetch(kind: str) -> None:
         line.summary = f"{image.origin}, kept as {image.reference}"
 
 
+def artifacts_image(role: str) -> None:
+    """Print an image's reference; raises InputError for one that there is not."""
+    images: dict[str, str] = artifacts.document()["images"]
+    if role not in images:
+        raise InputError(f"There is no image '{role}'", remedy=f"Images: {', '.join(sorted(images))}")
+    print(images[role])
+
+
 def artifacts_list() -> None:
     """Print each component with its version and place."""
     table = Table(box=None, header_style="bold")

@@ -85,7 +85,12 @@ def ovnkube(*script: str, env: dict[str, str] | None = None, name: str = "ovnkub
 @pytest.mark.parametrize(
     ("agent", "config", "fact", "blocked"),
     [
-        (ovnkube("exec /usr/bin/ovnkube \\\n  --enable-multicast \\\n  --loglevel 4"), {}, "enable-multicast is on", False),
+        (
+            ovnkube("exec /usr/bin/ovnkube \\\n  --enable-multicast \\\n  --loglevel 4"),
+            {},
+            "enable-multicast is on",
+            False,
+        ),
         (ovnkube("exec ovnkube --enable-multicast=true"), {}, "enable-multicast is on", False),
         (ovnkube("exec ovnkube --enable-multicast=false"), {}, "enable-multicast is off", True),
         (ovnkube("ovnkube.sh", env={"OVN_MULTICAST_ENABLE": "true"}), {}, "OVN_MULTICAST_ENABLE=true", False),
