@@ -23,6 +23,8 @@ multicast_app = typer.Typer(
     help="Multicast by namespace, on any cluster: on, off, and how it stands.", no_args_is_help=True
 )
 app.add_typer(multicast_app, name="multicast")
+demo_app = typer.Typer(help="Multicast to look at.", no_args_is_help=True)
+app.add_typer(demo_app, name="demo")
 
 LabFile = Annotated[
     Path | None, typer.Option("--lab", metavar="FILE", help="The lab's description.", show_default="lab.yml")
@@ -85,9 +87,23 @@ def status(
         lifecycle.status(*open_lab(lab), as_json=json)
 
 
-@app.command(epilog="Examples: mcastlab check · mcastlab check source-to-pod --json report.json")
-def check(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Checks to run; all if none.")] = None,
+@app.command(
+    epilog="Examples: mcastlab check · mcastlab check source-to-pod --json report.json · mcastlab check namespace ·"
+    " mcastlab check --namespace app --kubeconfig FILE"
+)
+def check(  # noqa: PLR0913, PLR0917 - each is an option
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Checks, or groups of them (lan, namespace); those of `up` if none."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All checks that there are.")] = False,
+    namespace: Annotated[
+        str, typer.Option("--namespace", metavar="NAME", help="Prove with traffic how multicast stands in a namespace.")
+    ] = "",
+    kubeconfig: Kubeconfig = None,
+    image: Annotated[
+        str, typer.Option("--image", metavar="REFERENCE", help="With --kubeconfig: an image with python3 and socat.")
+    ] = "",
     lab: LabFile = None,
     json: JsonFile = None,
     junit: JunitFile = None,
@@ -96,14 +112,22 @@ def check(
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
-    """Run checks on a lab that is up; exit code 1 when one of them fails."""
+    """Run checks on a lab that is up, or on any cluster; exit code 1 when one of them fails."""
     from provision import lifecycle
 
     with clean_end(debug=debug):
         if list_:
             lifecycle.list_checks()
+        elif kubeconfig:
+            lifecycle.check_foreign(
+                kubeconfig, names or [], _verbosity(quiet, verbose),
+                every=every, namespace=namespace, image=image, json=json, junit=junit,
+            )  # fmt: skip
         else:
-            lifecycle.check(*open_lab(lab, _verbosity(quiet, verbose)), names or [], json=json, junit=junit)
+            lifecycle.check(
+                *open_lab(lab, _verbosity(quiet, verbose)), names or [],
+                every=every, namespace=namespace, json=json, junit=junit,
+            )  # fmt: skip
 
 
 @app.command(epilog="Examples: mcastlab render · mcastlab render networks · mcastlab render kubeadm")
@@ -200,6 +224,31 @@ def multicast_status(
 
     with clean_end(debug=debug):
         lifecycle.multicast_status(namespaces or [], kubeconfig, lab, as_json=json)
+
+
+@demo_app.callback()
+def demo() -> None:
+    """Multicast to look at."""
+
+
+@demo_app.command("discovery", epilog="Examples: mcastlab demo discovery · mcastlab demo discovery --watch")
+def demo_discovery(
+    watch: Annotated[bool, typer.Option("--watch", help="Keep the table until Ctrl-C.")] = False,
+    namespace: Annotated[
+        str, typer.Option("--namespace", metavar="NAME", help="Where; made and removed if it is not there.")
+    ] = "mcastlab-demo",
+    kubeconfig: Kubeconfig = None,
+    image: Annotated[
+        str, typer.Option("--image", metavar="REFERENCE", help="With --kubeconfig: where its nodes get the image.")
+    ] = "",
+    lab: LabFile = None,
+    debug: Debug = False,
+) -> None:
+    """Peers find each other by multicast; a third joins, goes away, and is marked dead."""
+    from provision import lifecycle
+
+    with clean_end(debug=debug):
+        lifecycle.demo_discovery(namespace, kubeconfig, lab, image, watch=watch)
 
 
 @artifacts_app.command("build")

@@ -43,15 +43,25 @@ def pod(  # noqa: PLR0913 - each argument is a part of the pod
     host_network: bool = False,
     node: str = "",
     capabilities: Sequence[str] = (),
+    pull: str = "Never",
 ) -> Manifest:
     """A pod of one container that runs `command` once.
 
-    `networks` is its annotation (`name@interface, …`), `node` the node it must run on. It has no rights but the
+    `networks` is its annotation (`name@interface, …`), `node` the node it must run on, and `pull`
+    the image's pull policy. It has no rights but the
     `capabilities` that are named (`NET_RAW`, …); with any of these it runs as root, for others do not get them.
     """
     values = _pod_values(name, image, command, namespace=namespace, labels=labels or {}, networks=networks)
     values |= {"host_network": host_network, "node": node, "capabilities": list(capabilities)}
+    values |= {"pull": pull}
     return _loaded([render_file(TEMPLATES / "pod.yml.j2", values)])[0]
+
+
+def deployment(name: str, image: str, *, namespace: str, port: int, labels: Mapping[str, str]) -> Manifest:
+    """A deployment of one instance of `image`, which serves HTTP on `port` with its health at /healthz."""
+    values = {"name": name, "image": image, "namespace": namespace, "port": port, "replicas": 1}
+    marked = {"app.kubernetes.io/part-of": "mcastlab", **labels}
+    return _loaded([render_file(TEMPLATES / "deployment.yml.j2", {**values, "labels": marked})])[0]
 
 
 def receiver(lab: Lab, image: str) -> Manifest:
