@@ -29,7 +29,6 @@ def options() -> argparse.Namespace:
     parser.add_argument("tag")
     parser.add_argument("seconds", type=float)
     parser.add_argument("--rate", type=float, default=0, help="datagrams a second; 0: send nothing")
-    parser.add_argument("--silent-for", type=float, default=0, help="begin to send so many seconds later")
     parser.add_argument("--no-join", action="store_true")
     parser.add_argument("--source", default="", help="join for this source only (RFC 4607)")
     parser.add_argument("--interface", default="eth0")
@@ -123,7 +122,7 @@ def run(given: argparse.Namespace) -> dict:
     heard: dict = {}
     joined, sent = time.time(), 0
     end, step = joined + given.seconds, 1 / given.rate if given.rate else given.seconds + 1
-    due = joined + given.silent_for + (0 if given.rate else step)
+    due = joined + (0 if given.rate else step)
     while (now := time.time()) < end:
         if now >= due:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -29,11 +29,10 @@ class Peer:
     join: bool = True
     source: str = ""
     interface: str = ""
-    silent_for: float = 0.0
 
     def argv(self, group: str, port: int, seconds: float, ttl: int) -> list[str]:
         argv = ["python3", "-I", "-S", "-c", _agent(), group, str(port), self.tag, f"{seconds:g}"]
-        argv += ["--rate", f"{self.rate:g}", "--ttl", str(ttl), "--silent-for", f"{self.silent_for:g}"]
+        argv += ["--rate", f"{self.rate:g}", "--ttl", str(ttl)]
         argv += ["--interface", self.interface or self.place.interface]
         return argv + ([] if self.join else ["--no-join"]) + (["--source", self.source] if self.source else [])
 
@@ -143,13 +142,5 @@ def parse(tag: str, text: str, label: str) -> Report:
             for name, item in found["heard"].items()
         }
         return Report(tag, found["joined"], found["ended"], found["sent"], heard)
-    except (ValueError, KeyError, TypeError) as error:
+    except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"The peer in {label} reported nothing", detail=text) from error
-
-
-def first_problem(*judgements: Callable[[], str] | str) -> str:
-    """The first sentence that is not empty."""
-    for judgement in judgements:
-        if found := judgement if isinstance(judgement, str) else judgement():
-            return found
-    return ""
