@@ -27,6 +27,12 @@ def namespaces(lab: Lab) -> list[Manifest]:
     return _loaded(_namespace_texts(lab))
 
 
+def multicast_namespaces(lab: Lab) -> list[Manifest]:
+    """The namespaces that lab.yml enables and that a new cluster does not have."""
+    wanted = [name for name in lab.multicast.namespaces if name not in _EVERY_CLUSTER_HAS]
+    return _loaded([render_file(TEMPLATES / "namespace.yml.j2", {"name": name}) for name in wanted])
+
+
 def networks(lab: Lab) -> list[Manifest]:
     """A NetworkAttachmentDefinition for each network in each of its namespaces."""
     return _loaded(_network_texts(lab))

@@ -18,11 +18,9 @@ from provision.config import Lab
 from provision.errors import HostError
 from provision.kube import Kube
 from provision.kube_pods import Pods
-from provision.multicast.detect import Found, detect
+from provision.multicast.detect import Found, detect, wait_until_detected
 from provision.remote import Remotes
-from provision.wait import Deadline, NotYet, until
 
-_AGENT_SECONDS = 120.0
 _ONLY_LABS = {
     "hosts": "it needs the lab's hosts: the source, and a node that can be logged in to",
     "networks": "lab.yml's networks are not this cluster's",
@@ -88,6 +86,7 @@ class Bench:
         self._may_judge = threading.Event()
         self._stopped = False
         self.started_at = time.monotonic()
+        self._detecting = threading.Lock()  # one of its own: it may be held until the lab's agents run
         self._found: Found | None = None
         self._background = ThreadPoolExecutor(1, thread_name_prefix="bystander")
         self._bystander: Future[Bystander] | None = None
@@ -105,20 +104,10 @@ class Bench:
 
     def found(self) -> Found:
         """What switches multicast by namespace here; of a lab that was made a moment ago, once its agents run."""
-        with self._lock:
+        with self._detecting:
             if self._found is None:
-                self._found = self._detect()
+                self._found = detect(self.kube) if self.foreign else wait_until_detected(self.kube)
             return self._found
-
-    def _detect(self) -> Found:
-        if self.foreign:
-            return detect(self.kube)
-
-        def probe() -> Found | NotYet:
-            found = detect(self.kube)
-            return found if found.backend else NotYet(found.why)
-
-        return until("the lab's multicast policy to run", probe, Deadline.after(_AGENT_SECONDS), interval=0.5)
 
     def lacks(self, needs: Sequence[str]) -> str:
         """Why a check that needs all of these cannot be made here; empty where it can. A lab has all of it."""

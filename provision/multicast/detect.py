@@ -11,10 +11,12 @@ from provision.kube import Kube, KubeError, Object
 from provision.multicast import lab, openshift_sdn, ovn_kubernetes
 from provision.multicast.backend import Backend
 from provision.multicast.workloads import Workload, workloads
+from provision.wait import Deadline, NotYet, until
 
 NETWORK = "/apis/config.openshift.io/v1/networks/cluster"
 BACKENDS: tuple[Backend, ...] = (lab.BACKEND, ovn_kubernetes.BACKEND, openshift_sdn.BACKEND)
 NONE = "none"
+_AGENT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,16 @@ def detect(kube: Kube) -> Found:
         return Found(None, network_type, why)
     facts, obstacle = backend.settings(kube, present)
     return Found(backend, network_type, why, facts, obstacle)
+
+
+def wait_until_detected(kube: Kube) -> Found:
+    """What a lab is once its agents run, which may have been made a moment ago; raises WaitError."""
+
+    def probe() -> Found | NotYet:
+        found = detect(kube)
+        return found if found.backend else NotYet(found.why)
+
+    return until("the lab's multicast policy to run", probe, Deadline.after(_AGENT_SECONDS), interval=0.5)
 
 
 def choose(network_type: str, components: Mapping[str, Sequence[Workload]]) -> tuple[Backend | None, str]:
