@@ -107,10 +107,17 @@ def sending_socket(interface: str) -> socket.socket:
 def listen(peers: Peers, found: socket.socket) -> None:
     while True:
         data, (address, _port) = found.recvfrom(2048)
-        name = data.decode(errors="replace").strip()
-        # Anyone may send anything: a name is printable and not longer than a host's.
-        if name and len(name) <= _LONGEST_NAME and name.isprintable():
+        if name := name_in(data):
             say(peers.hear(name, address, time.monotonic()))
+
+
+def name_in(data: bytes) -> str:
+    """The name in a datagram; empty when it is none. Anyone may send anything: a name is a printable, short text."""
+    try:
+        name = data.decode().strip()
+    except UnicodeDecodeError:
+        return ""
+    return name if len(name) <= _LONGEST_NAME and name.isprintable() else ""
 
 
 def send(peers: Peers, found: socket.socket, group: str, port: int) -> None:
