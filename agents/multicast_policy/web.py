@@ -1,4 +1,4 @@
-"""/healthz and /metrics of an agent."""
+"""/healthz, /readyz (some policy is in force) and /metrics of an agent."""
 
 from __future__ import annotations
 
@@ -113,8 +113,9 @@ def server(address: tuple[str, int], enforcer: Enforcer) -> ThreadingHTTPServer:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            if self.path == "/healthz":
+            if self.path in {"/healthz", "/readyz"}:
                 well, told = health(enforcer)
+                well = well and (self.path == "/healthz" or told["generation"] > 0)
                 self._answer(200 if well else 503, "application/json", json.dumps(told).encode() + b"\n")
             elif self.path == "/metrics":
                 try:
