@@ -54,7 +54,8 @@ def _open_door(path: Path, enforcer: Enforcer) -> None:
     """Only with the first rules in force: before, a pod would wait for nothing."""
     while not enforcer.outcome.updates:
         enforcer.wait(enforcer.request(), 5)
-    _LOG.info("in force: %s", enforcer.outcome)
+    outcome = enforcer.outcome
+    _LOG.info("generation %d is in force, %d ports are bound", outcome.generation, len(outcome.bound))
     door.serve(path, enforcer)
 
 
