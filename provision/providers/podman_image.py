@@ -39,7 +39,7 @@ _INPUTS = ("playbooks/node_image.yml", "playbooks/group_vars", "roles/node_base"
 _FORGET = """
 set -eu
 systemctl stop containerd
-rm -rf /root/.ssh /root/.ansible /etc/ssh/ssh_host_* /var/log/journal /run/mcastlab
+rm -rf /root/.ssh /root/.ansible /etc/ssh/ssh_host_* /run/mcastlab
 : > /etc/machine-id
 sync
 """

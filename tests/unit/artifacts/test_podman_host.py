@@ -1,10 +1,13 @@
 """What Podman is told, decided on probes of machines.
 
-The reference host's probe was recorded; the others are put together from those systems' defaults.
+The probes of the reference host (cgroup v1) and of Debian 12 (v2) were recorded there, the latter in a virtual machine
+(recorded/probe-debian-12.txt); the others are put together from those systems' defaults.
 """
 
+import ast
 import dataclasses
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,16 +26,18 @@ REFERENCE = HostFacts(
     sys_resource=False,
     runtimes=("runc",),
 )
+
+
+def recorded(name: str) -> HostFacts:
+    """A probe as `print` shows it, below comments that say how it was recorded."""
+    text = (Path(__file__).parent / "recorded" / f"{name}.txt").read_text()
+    call = ast.parse(text, mode="eval").body
+    assert isinstance(call, ast.Call)
+    return HostFacts(**{str(item.arg): ast.literal_eval(item.value) for item in call.keywords})
+
+
 # Podman 4.3
-DEBIAN_12 = HostFacts(
-    cgroup_version=2,
-    systemd_pid1=True,
-    hard_nofile=1048576,
-    hard_nproc=127176,
-    pid_max=4194304,
-    sys_resource=True,
-    runtimes=("crun", "runc"),
-)
+DEBIAN_12 = recorded("probe-debian-12")
 # Podman 5.5
 FEDORA_42 = HostFacts(
     cgroup_version=2,
