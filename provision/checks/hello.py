@@ -13,14 +13,14 @@ from provision.paths import ROOT
 GROUP = "239.1.1.1"
 _WORDS = "b'Hello Multicast!'"
 _SENT, _WANTED = 6, 3
+_PLACES = {"receiver": ("red-on", "red1"), "sender": ("red-on", "red2"), "outsider": ("blue-on", "blue1")}
 _SECONDS = 30.0
 
 
 def run(bench: Bench) -> Outcome:
-    with ThreadPoolExecutor(3) as starting:
-        rooms = {"receiver": "red-on", "sender": "red-on", "outsider": "blue-on"}
-        futures = {name: starting.submit(bench.rooms.place, room, f"hello-{name}") for name, room in rooms.items()}
-        places = {name: future.result() for name, future in futures.items()}
+    with ThreadPoolExecutor(len(_PLACES)) as starting:
+        futures = {role: starting.submit(bench.rooms.place, *place) for role, place in _PLACES.items()}
+        places = {role: future.result() for role, future in futures.items()}
     problem, heard = _one(bench, places, places["sender"], ["--count", str(_SENT)])
     figures = [Figure("received", heard, "datagrams")]
     if problem:

@@ -20,7 +20,7 @@ PRIMARY_INTERFACE = "eth0"  # of a pod on the pod network, wherever the CNI spec
 # Commands are run in such a pod one by one. The kernel spares process 1 a SIGTERM that it has no handler for.
 _IDLE_SOURCE = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit()); signal.pause()"
 IDLE = ("python3", "-I", "-S", "-c", _IDLE_SOURCE)
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _GONE_SECONDS = 30.0
 
 

@@ -86,10 +86,12 @@ def _pair(bench: Bench, namespace: str, room: str, hostname: str) -> Pair:
     wanted = True
     if namespace:
         wanted = multicast.status(bench.kube, bench.found(), [namespace])[0].wanted
-    namespace = namespace or bench.rooms.namespace(room)
+    where = namespace or bench.rooms.namespace(room)
     with ThreadPoolExecutor(2) as starting:
-        listener = starting.submit(bench.rooms.pod, namespace, hostname, hostname=hostname)
-        sender = starting.submit(bench.rooms.pod, namespace, f"{hostname}-msender").result()
+        listener = starting.submit(bench.rooms.pod, where, hostname, hostname=hostname)
+        # In a room, any pod that other checks use as well will do.
+        shared = room.replace("-on", "2")
+        sender = starting.submit(bench.rooms.pod, where, "msender" if namespace else f"{room}-{shared}").result()
     return Pair(hostname, wanted, listener.result(), sender)
 
 

@@ -18,7 +18,7 @@ from provision.multicast.annotations import namespace_path
 from provision.multicast.detect import Found
 from provision.wait import Deadline, NotYet, until
 
-_GONE_SECONDS = 90.0
+_GONE_SECONDS = 180.0
 _UNPROVABLE_SECONDS = 5.0
 T = TypeVar("T")
 

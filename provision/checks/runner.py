@@ -13,8 +13,8 @@ from provision.checks.result import Outcome, Result, failed, not_applicable
 from provision.errors import McastlabError
 
 CLEAN_UP = "clean-up"
-# As many as `mcastlab up` makes; with more, two cores would be too busy for what the first ones count.
-_AT_ONCE = 9
+# The usual ones all at once; of all, a few: each has pods of its own, and two cores would be too busy to count.
+_FEW = 4
 
 
 class CheckRun:
@@ -27,7 +27,7 @@ class CheckRun:
     def __init__(self, checks: Sequence[Check], bench: Bench) -> None:
         self._checks = checks
         self._bench = bench
-        at_once = min(len(checks), _AT_ONCE)
+        at_once = len(checks) if all(check.usual for check in checks) else min(len(checks), _FEW)
         self._executor = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="check")
         self._running: list[Future[Result]] = [self._executor.submit(_run, check, bench) for check in checks]
 

@@ -14,7 +14,7 @@ from provision.wait import Deadline, NotYet, until
 
 PORT = 8080
 LABEL = "mcastlab.demo"
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 # What the agent does (agents/discovery): it sends every 2 s, and looks every 3 s who was silent for 5 s.
 SEND_SECONDS, REAP_SECONDS, DEAD_SECONDS = 2.0, 3.0, 5.0
 
