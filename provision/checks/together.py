@@ -12,11 +12,13 @@ _ATTEMPTS = 3
 
 def together(peers: Sequence[Peer], stream: Stream, seconds: float) -> Reports:
     """The reports of peers of which all were there for at least half of `seconds`, or of the last attempt."""
-    for attempt in range(_ATTEMPTS):
-        reports = run(peers, stream.group, stream.port, seconds * (attempt + 1))
+    length = seconds
+    for _attempt in range(_ATTEMPTS):
+        reports = run(peers, stream.group, stream.port, length)
         begin, end = reports.interval
         if end - begin >= seconds / 2:
             break
+        length = seconds + 2 * reports.spread
     return reports
 
 
