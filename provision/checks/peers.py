@@ -130,10 +130,6 @@ def start(peers: Sequence[Peer], group: str, port: int, seconds: float, ttl: int
     return Running(executor, {peer.tag: executor.submit(_one, peer, group, port, seconds, ttl) for peer in peers})
 
 
-def run(peers: Sequence[Peer], group: str, port: int, seconds: float, ttl: int = 64) -> Reports:
-    return start(peers, group, port, seconds, ttl).reports()
-
-
 def _one(peer: Peer, group: str, port: int, seconds: float, ttl: int) -> Report:
     done = peer.place.run(peer.argv(group, port, seconds, ttl), seconds + _SLACK_SECONDS)
     return parse(peer.tag, done.stdout, peer.place.label)

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from provision.checks import peers
 from provision.checks.context import BRIDGE, Bench
 from provision.checks.mld import NO_IPV6, has_ipv6
 from provision.checks.peers import Peer, Reports
 from provision.checks.places import Place, PodPlace
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.checks.together import sentence
+from provision.checks.together import sentence, together_while
 
 _SECONDS = 4.0
 _ASK_SECONDS = 15.0
@@ -48,18 +47,12 @@ def _family(bench: Bench, family: str, places: Mapping[str, PodPlace]) -> tuple[
     stream = bench.policy_stream(family)
     six = family == "ssm6"
     sources = {tag: global_address(places[tag], six=six) for tag in _JOINS.values()}
-    running = peers.start(
-        [
-            Peer("red1", places["red1"], source=sources["red2"]),
-            Peer("red2", places["red2"], join=False),
-            Peer("red3", places["red3"], rate=0, source=sources["red1"]),
-        ],
-        stream.group,
-        stream.port,
-        _SECONDS,
-    )
-    table = "" if bench.foreign else _table(bench)
-    reports = running.reports()
+    peers = [
+        Peer("red1", places["red1"], source=sources["red2"]),
+        Peer("red2", places["red2"], join=False),
+        Peer("red3", places["red3"], rate=0, source=sources["red1"]),
+    ]
+    reports, table = together_while(peers, stream, _SECONDS, lambda length: _table(bench, length))
     begin, end = reports.interval
     heard = [reports.throughout(tag, source, begin, end) for tag, source in _JOINS.items()]
     problems = [*heard, reports.silent("red3", "red2")]
@@ -68,9 +61,11 @@ def _family(bench: Bench, family: str, places: Mapping[str, PodPlace]) -> tuple[
     return sentence(problems), _figures(family, reports), [table]
 
 
-def _table(bench: Bench) -> str:
-    """The bridge's group table in the middle of a run."""
-    time.sleep(_SECONDS / 2)
+def _table(bench: Bench, length: float) -> str:
+    """The bridge's group table in the middle of a run of `length` seconds; a lab's only."""
+    if bench.foreign:
+        return ""
+    time.sleep(length / 2)
     return bench.node().remote.run(["bridge", "-json", "-details", "mdb", "show", "dev", BRIDGE], _ASK_SECONDS).stdout
 
 
