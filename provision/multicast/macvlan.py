@@ -11,6 +11,7 @@ from provision.errors import McastlabError
 from provision.kube import NAD_API, Kube, Object
 from provision.kube_pods import Pods
 
+SHARED = "Macvlan networks are one LAN for all namespaces, and the switch does not isolate these:"
 STATUS = "k8s.v1.cni.cncf.io/network-status"
 _ALL_HOSTS = "224.0.0.1"
 _ASK_SECONDS = 5.0

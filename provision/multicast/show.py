@@ -11,11 +11,10 @@ from rich.text import Text
 
 from provision.checks.result import visible
 from provision.multicast.detect import Found
-from provision.multicast.macvlan import Attached
+from provision.multicast.macvlan import SHARED, Attached
 from provision.multicast.switch import Changed, State
 
 _COLUMNS = ("namespace", "wanted", "by", "in force", "NADs")
-SHARED = "macvlan networks are one LAN for all namespaces: the switch does not isolate"
 
 
 def cluster(found: Found) -> dict[str, Any]:
