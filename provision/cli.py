@@ -19,6 +19,12 @@ app = typer.Typer(
 )
 artifacts_app = typer.Typer(help="What the cluster is made of: binaries and images.", no_args_is_help=True)
 app.add_typer(artifacts_app, name="artifacts")
+multicast_app = typer.Typer(
+    help="Multicast by namespace, on any cluster: on, off, and how it stands.", no_args_is_help=True
+)
+app.add_typer(multicast_app, name="multicast")
+demo_app = typer.Typer(help="Multicast to look at.", no_args_is_help=True)
+app.add_typer(demo_app, name="demo")
 
 LabFile = Annotated[
     Path | None, typer.Option("--lab", metavar="FILE", help="The lab's description.", show_default="lab.yml")
@@ -29,6 +35,11 @@ Debug = Annotated[bool, typer.Option("--debug", help="Errors with their tracebac
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the report as JSON.")]
 JunitFile = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit XML.")]
+Kubeconfig = Annotated[
+    Path | None, typer.Option("--kubeconfig", metavar="FILE", help="Any cluster's; the lab's if none.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
+Namespaces = Annotated[list[str], typer.Argument(metavar="NAMESPACE...", help="Namespaces; all of them or none.")]
 
 
 def _verbosity(quiet: bool, verbose: bool) -> Verbosity:
@@ -76,9 +87,23 @@ def status(
         lifecycle.status(*open_lab(lab), as_json=json)
 
 
-@app.command(epilog="Examples: mcastlab check · mcastlab check source-to-pod --json report.json")
-def check(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Checks to run; all if none.")] = None,
+@app.command(
+    epilog="Examples: mcastlab check · mcastlab check source-to-pod --json report.json · mcastlab check namespace ·"
+    " mcastlab check --namespace app --kubeconfig FILE"
+)
+def check(  # noqa: PLR0913, PLR0917 - each is an option
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Checks, or groups of them (lan, namespace); those of `up` if none."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All checks that there are.")] = False,
+    namespace: Annotated[
+        str, typer.Option("--namespace", metavar="NAME", help="Prove with traffic how multicast stands in a namespace.")
+    ] = "",
+    kubeconfig: Kubeconfig = None,
+    image: Annotated[
+        str, typer.Option("--image", metavar="REFERENCE", help="With --kubeconfig: an image with python3 and socat.")
+    ] = "",
     lab: LabFile = None,
     json: JsonFile = None,
     junit: JunitFile = None,
@@ -87,14 +112,22 @@ def check(
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
-    """Run checks on a lab that is up; exit code 1 when one of them fails."""
+    """Run checks on a lab that is up, or on any cluster; exit code 1 when one of them fails."""
     from provision import lifecycle
 
     with clean_end(debug=debug):
         if list_:
             lifecycle.list_checks()
+        elif kubeconfig:
+            lifecycle.check_foreign(
+                kubeconfig, names or [], _verbosity(quiet, verbose),
+                every=every, namespace=namespace, image=image, json=json, junit=junit,
+            )  # fmt: skip
         else:
-            lifecycle.check(*open_lab(lab, _verbosity(quiet, verbose)), names or [], json=json, junit=junit)
+            lifecycle.check(
+                *open_lab(lab, _verbosity(quiet, verbose)), names or [],
+                every=every, namespace=namespace, json=json, junit=junit,
+            )  # fmt: skip
 
 
 @app.command(epilog="Examples: mcastlab render · mcastlab render networks · mcastlab render kubeadm")
@@ -146,6 +179,78 @@ def logs(
         lifecycle.logs(*open_lab(lab), directory)
 
 
+@multicast_app.command("enable", epilog="Examples: mcastlab multicast enable app · … enable app --kubeconfig FILE")
+def multicast_enable(
+    namespaces: Namespaces,
+    kubeconfig: Kubeconfig = None,
+    lab: LabFile = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Let the pods of a namespace hear each other's multicast, and wait until that is in force."""
+    from provision import lifecycle
+
+    with clean_end(debug=debug):
+        lifecycle.multicast_switch("enable", namespaces, kubeconfig, lab, as_json=json)
+
+
+@multicast_app.command("disable", epilog="Example: mcastlab multicast disable app")
+def multicast_disable(
+    namespaces: Namespaces,
+    kubeconfig: Kubeconfig = None,
+    lab: LabFile = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Stop a namespace's multicast, whatever switched it on, and name the macvlan pods that go on."""
+    from provision import lifecycle
+
+    with clean_end(debug=debug):
+        lifecycle.multicast_switch("disable", namespaces, kubeconfig, lab, as_json=json)
+
+
+@multicast_app.command("status", epilog="Examples: mcastlab multicast status · mcastlab multicast status app --json")
+def multicast_status(
+    namespaces: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAMESPACE]...", help="Namespaces; all with an annotation if none.")
+    ] = None,
+    kubeconfig: Kubeconfig = None,
+    lab: LabFile = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show for each namespace whether multicast is wanted, by which annotation, and in force."""
+    from provision import lifecycle
+
+    with clean_end(debug=debug):
+        lifecycle.multicast_status(namespaces or [], kubeconfig, lab, as_json=json)
+
+
+@demo_app.callback()
+def demo() -> None:
+    """Multicast to look at."""
+
+
+@demo_app.command("discovery", epilog="Examples: mcastlab demo discovery · mcastlab demo discovery --watch")
+def demo_discovery(
+    watch: Annotated[bool, typer.Option("--watch", help="Keep the table until Ctrl-C.")] = False,
+    namespace: Annotated[
+        str, typer.Option("--namespace", metavar="NAME", help="Where; made and removed if it is not there.")
+    ] = "mcastlab-demo",
+    kubeconfig: Kubeconfig = None,
+    image: Annotated[
+        str, typer.Option("--image", metavar="REFERENCE", help="With --kubeconfig: where its nodes get the image.")
+    ] = "",
+    lab: LabFile = None,
+    debug: Debug = False,
+) -> None:
+    """Peers find each other by multicast; a third joins, goes away, and is marked dead."""
+    from provision import lifecycle
+
+    with clean_end(debug=debug):
+        lifecycle.demo_discovery(namespace, kubeconfig, lab, image, watch=watch)
+
+
 @artifacts_app.command("build")
 def artifacts_build(verbose: Verbose = False, debug: Debug = False) -> None:
     """Make what is not in the cache yet."""
@@ -180,6 +285,18 @@ def artifacts_fetch(
 
     with clean_end(debug=debug):
         lifecycle.artifacts_fetch(kind)
+
+
+@artifacts_app.command("image", epilog="Example: kubectl run one --image=$(mcastlab artifacts image tools) -- sleep 60")
+def artifacts_image(
+    role: Annotated[str, typer.Argument(metavar="NAME", help="tools, discovery, …")],
+    debug: Debug = False,
+) -> None:
+    """Print what an image is called in the lab, for manifests of your own."""
+    from provision import lifecycle
+
+    with clean_end(debug=debug):
+        lifecycle.artifacts_image(role)
 
 
 @artifacts_app.command("list")

@@ -18,16 +18,20 @@ from provision.wait import Deadline, NotYet, until
 _READY_SECONDS = 120
 
 
-def judge(lab: Lab, state: RunState, names: Sequence[str]) -> list[Result]:
-    """Run the checks `names`, or all, and report each result as it comes."""
+def judge(lab: Lab, state: RunState, names: Sequence[str], *, every: bool = False, namespace: str = "") -> list[Result]:
+    """Run the checks and groups `names`, or the usual ones, or `every` one, and report each result as it comes.
+
+    `namespace` is the one that pod-to-pod-namespace is about, instead of one that is made for it.
+    """
     kube = Kube(state.directory.kubeconfig)
     until("the API server to be ready", lambda: _readiness(kube), Deadline.after(_READY_SECONDS), interval=0.5)
     with Remotes(state.machines) as remotes:
-        return _begin(lab, state, kube, remotes, names).results(_report(state))
+        run = CheckRun.begin(names, _context(lab, state, kube, remotes, namespace), every=every)
+        return run.results(_report(state))
 
 
 class EarlyChecks:
-    """All checks, begun beside the stages before them, on a lab that was up before.
+    """The usual checks, begun beside the stages before them, on a lab that was up before.
 
     Their pods start meanwhile, and they hold only if nothing is changed in the lab: else whoever changes it withdraws
     them, and the checks are run anew.
@@ -49,12 +53,13 @@ class EarlyChecks:
             kube = Kube(kubeconfig)
             if isinstance(_readiness(kube), NotYet):
                 return None
-            return _begin(lab, self._state, kube, self._open.enter_context(Remotes(self._state.machines)), ())
+            remotes = self._open.enter_context(Remotes(self._state.machines))
+            return CheckRun.begin((), _context(lab, self._state, kube, remotes))
         except McastlabError:
             return None  # a kubeconfig that cannot be used, for one: it is about to be written anew
 
     def results(self) -> list[Result] | None:
-        """As `judge` for all checks; None where they could not begin."""
+        """As `judge` for the usual checks; None where they could not begin."""
         with self._open:
             run = self._begun.result()
             return run.results(_report(self._state)) if run else None
@@ -66,10 +71,11 @@ class EarlyChecks:
                 run.cancel()
 
 
-def _begin(lab: Lab, state: RunState, kube: Kube, remotes: Remotes, names: Sequence[str]) -> CheckRun:
+def _context(lab: Lab, state: RunState, kube: Kube, remotes: Remotes, namespace: str = "") -> Context:
     if state.bundle is None:
         raise HostError("Checks ran before the artifacts were known")
-    return CheckRun.begin(names, Context(lab, kube, remotes, state.bundle.images()["tools"]))
+    images = state.bundle.images()
+    return Context(lab, kube, remotes, images["tools"], images["discovery"], namespace=namespace)
 
 
 def _report(state: RunState) -> Callable[[Result], None]:

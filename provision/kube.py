@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,8 @@ Object = dict[str, Any]
 FIELD_MANAGER = "mcastlab"
 NAD_API = "k8s.cni.cncf.io/v1"
 _REQUEST_SECONDS = 15.0
+_LAB_SILENT = "Check that the control plane runs: `mcastlab status`, `mcastlab logs DIR`"
+_FOREIGN_SILENT = "Check that the cluster runs and that this kubeconfig is its: `kubectl --kubeconfig FILE get nodes`"
 
 
 class KubeError(HostError):
@@ -60,9 +63,13 @@ class Applied:
 
 
 class Kube:
-    """The cluster of `kubeconfig`; may be used by several threads at once."""
+    """The cluster of `kubeconfig`; may be used by several threads at once.
 
-    def __init__(self, kubeconfig: Path) -> None:
+    `foreign` is a cluster that no lab.yml describes: it changes only what errors advise.
+    """
+
+    def __init__(self, kubeconfig: Path, *, foreign: bool = False) -> None:
+        self.foreign = foreign
         self._kubeconfig = kubeconfig
         self._lock = threading.Lock()
         self._client: Any = None
@@ -95,7 +102,7 @@ class Kube:
             raise KubeError(
                 f"The API server does not answer: {error}",
                 where=client.configuration.host,
-                remedy="Check that the control plane runs: `mcastlab status`, `mcastlab logs DIR`",
+                remedy=_FOREIGN_SILENT if self.foreign else _LAB_SILENT,
             ) from error
         return response.status, text
 
@@ -140,6 +147,20 @@ class Kube:
         change = "created" if before is None else "unchanged" if same else "changed"
         return Applied(after["kind"], after["metadata"].get("namespace", ""), after["metadata"]["name"], change)
 
+    def merge(self, path: str, body: Object, *, dry_run: bool = False) -> Object:
+        """Merge `body` into the object at `path` (RFC 7386: None removes); with `dry_run` only ask."""
+        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        status, text = self.request(
+            "PATCH", path, query=query, body=body, content_type="application/merge-patch+json"
+        )  # fmt: skip
+        return checked(status, text, path)
+
+    def delete(self, path: str) -> None:
+        """Ask for the object at `path` to be deleted; one that does not exist is no error."""
+        status, text = self.request("DELETE", path)
+        if status != HTTPStatus.NOT_FOUND:
+            checked(status, text, path)
+
     def _path(self, manifest: Object) -> str:
         version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
         plural, namespaced = self._plural(version, kind)
@@ -169,7 +190,7 @@ class Kube:
         """The official client, made at the first use."""
         with self._lock:
             if self._client is None:
-                self._client = _client(self._kubeconfig)
+                self._client = _client(self._kubeconfig, foreign=self.foreign)
             return self._client
 
 
@@ -182,7 +203,7 @@ def node_of(item: Object) -> Node:
     return Node(item["metadata"]["name"], ready.get("status") == "True", version, detail)
 
 
-def _client(kubeconfig: Path) -> Any:
+def _client(kubeconfig: Path, *, foreign: bool) -> Any:
     from kubernetes.client.api_client import ApiClient
     from kubernetes.client.configuration import Configuration
     from kubernetes.config import load_kube_config
@@ -196,7 +217,9 @@ def _client(kubeconfig: Path) -> Any:
         )
     except (ConfigException, YAMLError, OSError) as error:
         raise HostError(
-            f"The kubeconfig cannot be used: {error}", where=str(kubeconfig), remedy="Run `mcastlab up`"
+            f"The kubeconfig cannot be used: {error}",
+            where=str(kubeconfig),
+            remedy="Name another file" if foreign else "Run `mcastlab up`",
         ) from error
     configuration.retries = 1
     configuration.connection_pool_maxsize = 16
@@ -213,7 +236,10 @@ def checked(status: int, text: str, path: str) -> Object:
 
 def refused(status: int, text: str, path: str) -> KubeError:
     """The error for an answer of the API server that is a refusal."""
-    return KubeError(f"The API server answered {status}: {message(text)}", status=status, where=path)
+    remedy = ""
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        remedy = "Use a kubeconfig whose user may do this, such as a cluster administrator's"
+    return KubeError(f"The API server answered {status}: {message(text)}", status=status, where=path, remedy=remedy)
 
 
 def message(text: str) -> str:

@@ -15,6 +15,7 @@ from provision import artifacts, attacher, pipeline
 from provision.collect import collect
 from provision.config import Lab
 from provision.errors import ChecksFailed, HostError, InputError, McastlabError
+from provision.kube import Kube
 from provision.leftovers import end_leftovers
 from provision.lock import lab_lock
 from provision.state import RunState
@@ -97,17 +98,53 @@ def status(lab: Lab, state: RunState, *, as_json: bool) -> None:
         console().print(table(facts))
 
 
-def check(lab: Lab, state: RunState, names: Sequence[str], *, json: Path | None, junit: Path | None) -> None:
+def check(
+    lab: Lab,
+    state: RunState,
+    names: Sequence[str],
+    *,
+    every: bool = False,
+    namespace: str = "",
+    json: Path | None,
+    junit: Path | None,
+) -> None:
     """Run checks on a lab that is up; raises ChecksFailed."""
     from provision.judge import judge
 
     attach(lab, state)
     with lab_lock(state.directory, lab.name, "check"):
-        state.results = judge(lab, state, names)
+        state.results = judge(lab, state, _named(names, namespace), every=every, namespace=namespace)
     _publish(lab, state, json, junit)
     failed = [result.name for result in state.results if result.status == "failed"]
     if failed:
         raise ChecksFailed(f"{len(failed)} of {len(state.results)} checks failed: {', '.join(failed)}")
+
+
+def check_foreign(
+    kubeconfig: Path,
+    names: Sequence[str],
+    verbosity: Verbosity,
+    *,
+    every: bool,
+    namespace: str,
+    image: str,
+    json: Path | None,
+    junit: Path | None,
+) -> None:
+    """Run the checks that a cluster of somebody else's allows; raises ChecksFailed."""
+    from provision import foreign
+
+    if junit:
+        raise InputError("--junit describes a lab's run", remedy="With --kubeconfig use --json FILE")
+    kube = _cluster(kubeconfig, None)
+    named = _named(names, namespace)
+    progress = Progress(console(stderr=True), verbosity)
+    foreign.check(kube, named, progress, every=every, namespace=namespace, image=image, json=json)
+
+
+def _named(names: Sequence[str], namespace: str) -> Sequence[str]:
+    """What to run when a namespace is named and no check is: the one that proves it there."""
+    return names or (["pod-to-pod-namespace"] if namespace else names)
 
 
 def attach(lab: Lab, state: RunState) -> None:
@@ -127,10 +164,10 @@ def list_checks() -> None:
     from provision.checks import CHECKS
 
     table = Table(box=None, header_style="bold")
-    table.add_column("check")
-    table.add_column("what it proves")
+    for heading in ("check", "group", "with `up`", "what it proves"):
+        table.add_column(heading)
     for item in CHECKS:
-        table.add_row(item.name, item.summary)
+        table.add_row(item.name, item.group, "yes" if item.usual else "", item.summary)
     console().print(table)
 
 
@@ -171,6 +208,38 @@ def logs(lab: Lab, state: RunState, directory: Path) -> None:
     state.progress.say(f"written to {directory}")
 
 
+def multicast_switch(
+    verb: str, names: Sequence[str], kubeconfig: Path | None, lab_file: Path | None, *, as_json: bool
+) -> None:
+    """`enable` or `disable` multicast for namespaces of the lab's cluster, or of that of `kubeconfig`."""
+    from provision.multicast import command
+
+    command.switch(_cluster(kubeconfig, lab_file), verb, names, as_json=as_json)
+
+
+def multicast_status(names: Sequence[str], kubeconfig: Path | None, lab_file: Path | None, *, as_json: bool) -> None:
+    """Print how namespaces stand."""
+    from provision.multicast import command
+
+    command.show_status(_cluster(kubeconfig, lab_file), names, as_json=as_json)
+
+
+def _cluster(kubeconfig: Path | None, lab_file: Path | None) -> Kube:
+    """The cluster that is meant; no lab.yml is read where a kubeconfig is named."""
+    from provision.multicast.command import cluster
+    from provision.session import open_lab
+
+    return cluster(kubeconfig, lambda: open_lab(lab_file)[1].directory.kubeconfig)
+
+
+def demo_discovery(namespace: str, kubeconfig: Path | None, lab_file: Path | None, image: str, *, watch: bool) -> None:
+    """Deploy the discovery demo, tell its story, and remove it."""
+    from provision.demo import discovery
+
+    reference = image or artifacts.document()["images"]["discovery"]
+    discovery.run(_cluster(kubeconfig, lab_file), reference, namespace, watch=watch)
+
+
 def artifacts_build(verbosity: Verbosity) -> None:
     """Make what is not in the cache yet and print where it is."""
     progress = Progress(console(stderr=True), verbosity)
@@ -194,6 +263,14 @@ def artifacts_fetch(kind: str) -> None:
     with progress.stage("fetch") as line:
         image = artifacts.fetch(kind, progress.report)
         line.summary = f"{image.origin}, kept as {image.reference}"
+
+
+def artifacts_image(role: str) -> None:
+    """Print an image's reference; raises InputError for one that there is not."""
+    images: dict[str, str] = artifacts.document()["images"]
+    if role not in images:
+        raise InputError(f"There is no image '{role}'", remedy=f"Images: {', '.join(sorted(images))}")
+    print(images[role])
 
 
 def artifacts_list() -> None:

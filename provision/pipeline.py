@@ -10,6 +10,7 @@ from provision.stages.artifacts import Artifacts
 from provision.stages.checks import Checks
 from provision.stages.configure import Configure
 from provision.stages.machines import Machines
+from provision.stages.namespaces import Namespaces
 from provision.stages.networks import Networks
 from provision.stages.preflight import Preflight
 from provision.state import RunState
@@ -29,7 +30,7 @@ class Stage(Protocol):
         ...
 
 
-STAGES: tuple[Stage, ...] = (Preflight(), Artifacts(), Machines(), Configure(), Networks(), Checks())
+STAGES: tuple[Stage, ...] = (Preflight(), Artifacts(), Machines(), Configure(), Networks(), Namespaces(), Checks())
 
 
 def up(lab: Lab, state: RunState, stages: Sequence[Stage] = STAGES) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from provision.config import Lab
+from provision.config import Lab, Network
 from provision.errors import InputError
 from provision.inventory import host_variables, preview, variables
 from provision.paths import ROOT
@@ -27,9 +27,20 @@ def namespaces(lab: Lab) -> list[Manifest]:
     return _loaded(_namespace_texts(lab))
 
 
+def multicast_namespaces(lab: Lab) -> list[Manifest]:
+    """The namespaces that lab.yml enables and that a new cluster does not have."""
+    wanted = [name for name in lab.multicast.namespaces if name not in _EVERY_CLUSTER_HAS]
+    return _loaded([render_file(TEMPLATES / "namespace.yml.j2", {"name": name}) for name in wanted])
+
+
 def networks(lab: Lab) -> list[Manifest]:
     """A NetworkAttachmentDefinition for each network in each of its namespaces."""
     return _loaded(_network_texts(lab))
+
+
+def multicast(lab: Lab) -> list[Manifest]:
+    """What the cluster is told of the lab's multicast: its Network, and the networks and groups of the switch."""
+    return _loaded(_multicast_texts(lab))
 
 
 def pod(  # noqa: PLR0913 - each argument is a part of the pod
@@ -43,15 +54,25 @@ def pod(  # noqa: PLR0913 - each argument is a part of the pod
     host_network: bool = False,
     node: str = "",
     capabilities: Sequence[str] = (),
+    pull: str = "Never",
 ) -> Manifest:
     """A pod of one container that runs `command` once.
 
-    `networks` is its annotation (`name@interface, …`), `node` the node it must run on. It has no rights but the
+    `networks` is its annotation (`name@interface, …`), `node` the node it must run on, and `pull`
+    the image's pull policy. It has no rights but the
     `capabilities` that are named (`NET_RAW`, …); with any of these it runs as root, for others do not get them.
     """
     values = _pod_values(name, image, command, namespace=namespace, labels=labels or {}, networks=networks)
     values |= {"host_network": host_network, "node": node, "capabilities": list(capabilities)}
+    values |= {"pull": pull}
     return _loaded([render_file(TEMPLATES / "pod.yml.j2", values)])[0]
+
+
+def deployment(name: str, image: str, *, namespace: str, port: int, labels: Mapping[str, str]) -> Manifest:
+    """A deployment of one instance of `image`, which serves HTTP on `port` with its health at /healthz."""
+    values = {"name": name, "image": image, "namespace": namespace, "port": port, "replicas": 1}
+    marked = {"app.kubernetes.io/part-of": "mcastlab", **labels}
+    return _loaded([render_file(TEMPLATES / "deployment.yml.j2", {**values, "labels": marked})])[0]
 
 
 def receiver(lab: Lab, image: str) -> Manifest:
@@ -79,12 +100,26 @@ def _namespace_texts(lab: Lab) -> list[str]:
 
 
 def _network_texts(lab: Lab) -> list[str]:
-    template = TEMPLATES / "nad.yml.j2"
-    return [
-        render_file(template, {"network": network.model_dump(mode="json"), "namespace": namespace})
-        for network in lab.networks
-        for namespace in network.namespaces
-    ]
+    return [_network_text(network, namespace) for network in lab.networks for namespace in network.namespaces]
+
+
+def _network_text(network: Network, namespace: str) -> str:
+    return render_file(TEMPLATES / "nad.yml.j2", {"network": network.model_dump(mode="json"), "namespace": namespace})
+
+
+def _multicast_texts(lab: Lab) -> list[str]:
+    cluster = lab.cluster
+    pods = [(cluster.pod_subnet, 24), (cluster.pod_subnet6, 64)][: 1 + lab.dual_stack]
+    values = {
+        "pods": [{"cidr": str(subnet), "hostPrefix": prefix} for subnet, prefix in pods],
+        "services": [str(subnet) for subnet in (cluster.service_subnet, cluster.service_subnet6)][: 1 + lab.dual_stack],
+        "networks": [
+            {"name": network.name, "namespaces": list(network.namespaces), "spec": _loaded([text])[0]["spec"]}
+            for network, text in ((network, _network_text(network, "default")) for network in lab.networks)
+        ],
+        "node_groups": [str(group) for group in lab.multicast.node_groups],
+    }
+    return [render_file(TEMPLATES / name, values) for name in ("cluster-network.yml.j2", "multicast-networks.yml.j2")]
 
 
 def _receiver_text(lab: Lab, image: str) -> str:
@@ -121,6 +156,7 @@ def _inventory_texts(lab: Lab, bundle: Values, node: Values) -> list[str]:
 _TEXTS: Mapping[str, Callable[[Lab, Values, Values], list[str]]] = {
     "namespaces": lambda lab, _bundle, _node: _namespace_texts(lab),
     "networks": lambda lab, _bundle, _node: _network_texts(lab),
+    "multicast": lambda lab, _bundle, _node: _multicast_texts(lab),
     "pods": _pod_texts,
     "kubeadm": lambda lab, bundle, node: [kubeadm(lab, bundle, node)],
     "inventory": _inventory_texts,
@@ -129,6 +165,7 @@ KINDS = list(_TEXTS)
 _NOTES = {
     "namespaces": "applied by `mcastlab up` before the networks",
     "networks": "applied by `mcastlab up`",
+    "multicast": "applied by `mcastlab up` with the networks; roles/multicast_policy has what acts on it",
     "pods": "the walk-through's example, not applied by `mcastlab up`: yours to apply and to read the logs of",
     "kubeadm": "written to the control plane by roles/kubernetes",
     "inventory": "given to ansible-playbook by `mcastlab up`, which adds each host's address and keys",

@@ -7,12 +7,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.artifacts import oci, rootfs
+from provision.artifacts import oci, python_layer, rootfs
 from provision.artifacts.oci import Image, Layer
 from provision.artifacts.sources import Source
 from provision.artifacts.store import Item, Report, Store, key_of, text_digest
-from provision.artifacts.versions import ImagesFile, ImageSpec, Versions
+from provision.artifacts.versions import ImagesFile, ImageSpec, PythonSpec, Versions
 from provision.errors import HostError
+from provision.paths import ROOT
 
 # On every image of ours that stays in Podman when a lab is gone.
 CACHE_LABEL = "mcastlab.cache"
@@ -33,6 +34,10 @@ class ImageMaker:
         key = rootfs.root_key(self.spec.roots[name], self.versions.suite, self.architecture)
         return Item(f"root-{name}", key, f"{name} root file system")
 
+    def python_item(self, spec: PythonSpec) -> Item:
+        name = Path(spec.package).name.replace("_", "-")
+        return Item(f"python-{name}", python_layer.layer_key(spec, self.architecture), f"Python packages of {name}")
+
     def cluster_item(self) -> Item:
         """All images that run in the cluster."""
         used = sorted({image.component for image in self.spec.images if image.component})
@@ -40,8 +45,10 @@ class ImageMaker:
         roots = {
             name: self.root_item(name).key for name in sorted({"tools", *(i.root for i in self.spec.images)} - {""})
         }
-        key = key_of(components=components, roots=roots, images=repr(self.spec.images), scripts=_script_digests())
-        return Item("images", key, "cluster images")
+        files = {source: text_digest(ROOT / source) for image in self.spec.images for _, source in image.files}
+        parts = {"components": components, "roots": roots, "images": repr(self.spec.images), "files": files}
+        parts["python"] = {spec.package: self.python_item(spec).key for i in self.spec.images if (spec := i.python)}
+        return Item("images", key_of(**parts, scripts=_script_digests()), "cluster images")
 
     def node_item(self) -> Item:
         """The image that a host of the lab is made from, by Podman."""
@@ -91,12 +98,22 @@ class ImageMaker:
 
         return self.store.ensure(self.root_item(name), make, report) / "root.tar"
 
+    def _python(self, spec: PythonSpec, report: Report) -> Path:
+        def make(folder: Path) -> None:
+            python_layer.make_layer(spec, self.architecture, folder / "layer.tar", report)
+
+        return self.store.ensure(self.python_item(spec), make, report) / "layer.tar"
+
     def _image(self, spec: ImageSpec, packages: dict[str, str], scratch: Path, report: Report) -> Image:
         layers = []
         if spec.root:
             layers.append(Layer(self._root(spec.root, report)))
         if spec.binary:
             layers.append(Layer(binaries={spec.path: self._binary(spec, scratch, report)}))
+        if spec.python:
+            layers.append(Layer(self._python(spec.python, report)))
+        if spec.files:
+            layers.append(Layer(binaries={target: ROOT / source for target, source in spec.files}))
         settings = {"Entrypoint": list(spec.entrypoint)} if spec.entrypoint else {}
         repository = f"{self.spec.repository}/{spec.role}"
         return Image(repository, tuple(layers), self.architecture, tag=self._tag(spec, packages), settings=settings)

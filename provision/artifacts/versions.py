@@ -75,6 +75,15 @@ class RootSpec:
 
 
 @dataclass(frozen=True)
+class PythonSpec:
+    """A Python package of the checkout, the locked packages it needs, and what of these it does not (globs)."""
+
+    package: str
+    requirements: str
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ImageSpec:
     """A container image of images/images.yml; empty strings where it has no such part."""
 
@@ -85,6 +94,8 @@ class ImageSpec:
     path: str = ""
     root: str = ""
     entrypoint: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()  # (path in the image, file of the checkout)
+    python: PythonSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -108,10 +119,22 @@ def load_images(folder: Path = ROOT / "images") -> ImagesFile:
     raw = _yaml(folder / "images.yml")
     roots = {name: RootSpec(name, spec["variant"], tuple(spec["packages"])) for name, spec in raw["roots"].items()}
     images = (
-        ImageSpec(role, **{**spec, "entrypoint": tuple(spec.get("entrypoint", ()))})
+        ImageSpec(
+            role,
+            **{**spec, "entrypoint": tuple(spec.get("entrypoint", ())), "files": _files(spec), "python": _python(spec)},
+        )
         for role, spec in raw["images"].items()
     )
     return ImagesFile(raw["repository"], roots, tuple(images))
+
+
+def _files(spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(spec.get("files", {}).items()))
+
+
+def _python(spec: Mapping[str, Any]) -> PythonSpec | None:
+    given = spec.get("python")
+    return PythonSpec(**{**given, "without": tuple(given.get("without", ()))}) if given else None
 
 
 def _yaml(path: Path) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -12,25 +13,53 @@ from provision.checks.bystander import Bystander, listen_argv
 from provision.checks.iperf import DEFAULT_PORT
 from provision.checks.made_pods import MadePods
 from provision.checks.places import HostPlace, address
+from provision.checks.rooms import Rooms
 from provision.config import Lab
 from provision.errors import HostError
 from provision.kube import Kube
 from provision.kube_pods import Pods
+from provision.multicast.detect import Found, detect, wait_until_detected
 from provision.remote import Remotes
 
+_ONLY_LABS = {
+    "hosts": "it needs the lab's hosts: the source, and a node that can be logged in to",
+    "networks": "lab.yml's networks are not this cluster's",
+    "kubeadm": "it knows the components of a lab's cluster only",
+}
 # Each traffic check has its own port and group, so that all can run at once and none hears another. The first uses
 # the lab's own group and iperf's own port: exactly the seed's commands.
 _STREAMS = ("source-to-pod", "host-to-host", "pod-to-pod-macvlan", "host-network-pod")
 
 
+# Checks of the switch have groups and ports of their own too: pods of one run share namespaces.
+_POLICY_STREAMS = (
+    "multicast-off-by-default",
+    "namespace-isolation",
+    "node-isolation",
+    "switch-off",
+    "mld",
+    "ssm",
+    "ssm6",
+)
+_POLICY_PORT = 7001
+BRIDGE = "cni0"  # the pod network's on a node of a lab
+
+
 @dataclass(frozen=True)
 class Context:
-    """What the caller knows: a lab that is up, and the reference of the tools image."""
+    """What the caller knows: a lab that is up, and the reference of the tools image.
+
+    `foreign` is a cluster that no lab.yml describes: `lab` is then the default one, for durations and thresholds, there
+    are no hosts, and `tools_image` may be empty. `namespace` is the one that `check --namespace` is about.
+    """
 
     lab: Lab
     kube: Kube
     remotes: Remotes
     tools_image: str
+    discovery_image: str = ""
+    foreign: bool = False
+    namespace: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,11 +76,18 @@ class Bench:
         self.kube = context.kube
         self.remotes = context.remotes
         self.pods = Pods(context.kube)
-        self.made = MadePods(context.lab, context.kube, self.pods, context.tools_image)
+        self.foreign = context.foreign
+        self.namespace = context.namespace
+        self.tools_image = context.tools_image
+        self.discovery_image = context.discovery_image
+        self.made = MadePods(context.lab, context.kube, self.pods, context.tools_image, foreign=context.foreign)
+        self.rooms = Rooms(context.kube, self.made, self.found)
         self._lock = threading.Lock()
         self._may_judge = threading.Event()
         self._stopped = False
         self.started_at = time.monotonic()
+        self._detecting = threading.Lock()  # one of its own: it may be held until the lab's agents run
+        self._found: Found | None = None
         self._background = ThreadPoolExecutor(1, thread_name_prefix="bystander")
         self._bystander: Future[Bystander] | None = None
 
@@ -59,6 +95,36 @@ class Bench:
         """The group and port of a traffic check."""
         index = _STREAMS.index(check)
         return Stream(str(neighbour(self.lab.multicast.group, index)), DEFAULT_PORT + index)
+
+    def policy_stream(self, check: str) -> Stream:
+        """The group and port of a check of the switch; `ssm` and `mld` have groups of their families' ranges."""
+        index = _POLICY_STREAMS.index(check)
+        groups = {"ssm": "232.77.0.1", "ssm6": "ff3e::4d43:1", "mld": "ff1e::4d43:1"}
+        return Stream(groups.get(check, f"239.77.0.{index + 1}"), _POLICY_PORT + index)
+
+    def found(self) -> Found:
+        """What switches multicast by namespace here; of a lab that was made a moment ago, once its agents run."""
+        with self._detecting:
+            if self._found is None:
+                self._found = detect(self.kube) if self.foreign else wait_until_detected(self.kube)
+            return self._found
+
+    def lacks(self, needs: Sequence[str]) -> str:
+        """Why a check that needs all of these cannot be made here; empty where it can. A lab has all of it."""
+        if not self.foreign:
+            return ""
+        for need in needs:
+            if need == "image" and not self.tools_image:
+                return "no image with python3 and socat is known to this cluster: name one, --image REFERENCE"
+            if need == "switch" and (found := self.found()).backend is None:
+                return f"multicast by namespace is not known here: {found.why}"
+            if need in _ONLY_LABS:
+                return _ONLY_LABS[need]
+        return ""
+
+    def node(self) -> HostPlace:
+        """The node on its own pod network: its end of the bridge. Only a lab's can be logged in to."""
+        return HostPlace(self.remotes.get(self.lab.control_plane.name), BRIDGE)
 
     def host(self, name: str) -> HostPlace:
         return HostPlace(self.remotes.get(name), self.lab.lan.interface)
@@ -106,7 +172,10 @@ class Bench:
     def close(self) -> None:
         """Remove all pods of this run and wait until they are gone."""
         self._background.shutdown(wait=False, cancel_futures=True)
-        self.made.close()
+        try:
+            self.made.close()
+        finally:
+            self.rooms.close()
 
 
 def neighbour(group: IPv4Address, index: int) -> IPv4Address:

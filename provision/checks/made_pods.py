@@ -16,6 +16,7 @@ from provision.wait import Deadline
 
 NAME_PREFIX = "mcastlab-check-"
 LABEL = "mcastlab.check"
+PRIMARY_INTERFACE = "eth0"  # of a pod on the pod network, wherever the CNI specification is followed
 # Commands are run in such a pod one by one. The kernel spares process 1 a SIGTERM that it has no handler for.
 _IDLE_SOURCE = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit()); signal.pause()"
 IDLE = ("python3", "-I", "-S", "-c", _IDLE_SOURCE)
@@ -26,26 +27,41 @@ _GONE_SECONDS = 30.0
 class MadePods:
     """The pods of one run of checks; may be used by several threads at once."""
 
-    def __init__(self, lab: Lab, kube: Kube, pods: Pods, image: str) -> None:
+    def __init__(self, lab: Lab, kube: Kube, pods: Pods, image: str, *, foreign: bool = False) -> None:
         self._lab = lab
         self._kube = kube
         self._pods = pods
         self._image = image
+        self._foreign = foreign
         self._lock = threading.Lock()
         self._names: list[tuple[str, str]] = []
         self._swept = False
         self._closed = False
 
-    def start(self, name: str, command: Sequence[str], *, attach: bool = True, host_network: bool = False) -> PodPlace:
-        """Start `mcastlab-check-NAME` on the control plane, in the first network's namespace, and wait until it runs.
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        attach: bool = True,
+        host_network: bool = False,
+        namespace: str = "",
+        hostname: str = "",
+    ) -> PodPlace:
+        """Start `mcastlab-check-NAME` and wait until it runs: on the control plane, or anywhere in a foreign cluster.
 
-        `attach` gives it the first network as interface eth1; with `host_network` it has its node's interfaces.
+        It is in `namespace`, or in the first network's. `attach` gives it that network as interface eth1; with
+        `host_network` it has its node's interfaces.
         """
         if not self._lab.networks:
             raise HostError(
                 "The lab has no network that a pod could attach to", remedy="Add one under networks: in lab.yml"
             )
-        manifest = self._manifest(name, command, attach=attach and not host_network, host_network=host_network)
+        attach = attach and not host_network and not namespace
+        manifest = self._manifest(name, command, attach=attach, host_network=host_network)
+        manifest["metadata"]["namespace"] = namespace or manifest["metadata"]["namespace"]
+        if hostname:
+            manifest["spec"]["hostname"] = hostname
         namespace, full_name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
         deadline = Deadline.after(_START_SECONDS)
         with self._lock:
@@ -58,7 +74,7 @@ class MadePods:
             self._pods.delete(namespace, full_name)
             raise HostError("The checks are being stopped")
         self._pods.wait(namespace, full_name, deadline)
-        interface = self._lab.lan.interface if host_network else POD_INTERFACE
+        interface = self._lab.lan.interface if host_network else POD_INTERFACE if attach else PRIMARY_INTERFACE
         return PodPlace(self._pods, namespace, full_name, interface)
 
     def close(self) -> None:
@@ -88,9 +104,10 @@ class MadePods:
             f"{NAME_PREFIX}{name}",
             self._image,
             command,
-            namespace=network.namespaces[0],
+            namespace="default" if self._foreign else network.namespaces[0],
             labels={LABEL: name},
             networks=f"{network.name}@{POD_INTERFACE}" if attach else "",
             host_network=host_network,
-            node=self._lab.control_plane.name,
+            node="" if self._foreign else self._lab.control_plane.name,
+            pull="IfNotPresent" if self._foreign else "Never",
         )

@@ -15,11 +15,13 @@ _SECONDS = 60.0
 
 def run(bench: Bench) -> Outcome:
     """Waits up to a minute, because a node is registered before it is ready."""
-    expected = {host.name for host in bench.lab.hosts if host.role != "source"}
+    lab = () if bench.foreign else bench.lab.hosts
+    expected = {host.name for host in lab if host.role != "source"}
 
     def probe() -> int | NotYet:
-        missing = unready(expected, bench.kube.nodes())
-        return NotYet("; ".join(missing)) if missing else len(expected)
+        nodes = bench.kube.nodes()
+        missing = unready(expected, nodes)
+        return NotYet("; ".join(missing)) if missing else len(expected) or len(nodes)
 
     try:
         count = until("all nodes to be ready", probe, Deadline.after(_SECONDS), interval=0.5)

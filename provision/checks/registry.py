@@ -8,22 +8,39 @@ from difflib import get_close_matches
 
 from provision.checks import (
     cluster_dns,
+    discovery,
+    hello,
     host_network_pod,
     host_to_host,
+    mld,
+    namespace_isolation,
     networks_present,
+    node_isolation,
     nodes_ready,
+    off_by_default,
     pod_to_pod_macvlan,
+    pod_to_pod_namespace,
     source_to_pod,
+    ssm,
+    switch_off,
     system_pods_ready,
 )
 from provision.checks.context import Bench
 from provision.checks.result import Outcome
 from provision.errors import InputError, McastlabError, Problems
 
+GROUPS = {
+    "cluster": "the cluster itself",
+    "lan": "multicast on the LAN, by second interfaces and on hosts",
+    "namespace": "multicast on the pod network, switched by namespace",
+}
+
 
 @dataclass(frozen=True)
 class Check:
     """A named proof; `summary` is one line for `mcastlab check --list`.
+
+    `usual` checks run with `mcastlab up` and when none is named. `needs` is what a foreign cluster may lack.
 
     One that `prepares` makes what it needs first and then waits for the bench's start by itself.
     """
@@ -31,39 +48,144 @@ class Check:
     name: str
     summary: str
     run: Callable[[Bench], Outcome]
+    group: str = "cluster"
+    usual: bool = True
+    needs: tuple[str, ...] = ()
     prepares: bool = False
 
 
+_HOSTS = ("hosts",)
+_SWITCH = ("image", "switch")
 CHECKS: tuple[Check, ...] = (
     Check("nodes-ready", "every host that should be a node is one, and is Ready", nodes_ready.run),
-    Check("system-pods-ready", "every pod of kube-system runs and is ready", system_pods_ready.run),
+    Check("system-pods-ready", "every pod of kube-system runs and is ready", system_pods_ready.run, needs=("kubeadm",)),
     Check(
-        "cluster-dns", "a pod resolves kubernetes.default.svc through the DNS service's address", cluster_dns.run, True
+        "cluster-dns",
+        "a pod resolves kubernetes.default.svc through the DNS service's address",
+        cluster_dns.run,
+        prepares=True,
+        needs=("image",),
     ),
-    Check("networks-present", "every NetworkAttachmentDefinition is there and as rendered", networks_present.run),
-    Check("host-to-host", "the node receives multicast from the source host", host_to_host.run, True),
     Check(
-        "source-to-pod", "a pod receives multicast from the source host by macvlan: the seed", source_to_pod.run, True
+        "networks-present",
+        "every NetworkAttachmentDefinition is there and as rendered",
+        networks_present.run,
+        needs=("networks",),
     ),
-    Check("pod-to-pod-macvlan", "a pod receives multicast from another pod by macvlan", pod_to_pod_macvlan.run, True),
+    Check(
+        "host-to-host",
+        "the node receives multicast from the source host",
+        host_to_host.run,
+        "lan",
+        prepares=True,
+        needs=_HOSTS,
+    ),
+    Check(
+        "source-to-pod",
+        "a pod receives multicast from the source host by macvlan: the seed",
+        source_to_pod.run,
+        "lan",
+        prepares=True,
+        needs=_HOSTS,
+    ),
+    Check(
+        "pod-to-pod-macvlan",
+        "a pod receives multicast from another pod by macvlan",
+        pod_to_pod_macvlan.run,
+        "lan",
+        prepares=True,
+        needs=("networks",),
+    ),
     Check(
         "host-network-pod",
         "a pod with its node's network receives multicast from the source host",
         host_network_pod.run,
+        "lan",
         prepares=True,
+        needs=_HOSTS,
+    ),
+    Check(
+        "multicast-off-by-default",
+        "nothing passes in a namespace until it is enabled, and then only within it",
+        off_by_default.run,
+        "namespace",
+        prepares=True,
+        needs=_SWITCH,
+    ),
+    Check(
+        "pod-to-pod-namespace",
+        "mlistener answers msender, by socat as in OpenShift's documentation, and nobody elsewhere does",
+        pod_to_pod_namespace.run,
+        "namespace",
+        usual=False,
+        needs=_SWITCH,
+    ),
+    Check(
+        "namespace-isolation",
+        "two enabled namespaces, one that is not and the default one hear only their own on one group",
+        namespace_isolation.run,
+        "namespace",
+        usual=False,
+        needs=_SWITCH,
+    ),
+    Check(
+        "node-isolation",
+        "a node and its host-network pods hear no pod's multicast, and no pod theirs",
+        node_isolation.run,
+        "namespace",
+        usual=False,
+        needs=_HOSTS,
+    ),
+    Check(
+        "hello",
+        "the plain sender and receiver on 239.1.1.1:5005",
+        hello.run,
+        "namespace",
+        usual=False,
+        needs=_SWITCH,
+    ),
+    Check(
+        "discovery",
+        "peers find each other, and mark dead who is gone, in time",
+        discovery.run,
+        "namespace",
+        usual=False,
+        needs=_SWITCH,
+    ),
+    Check("mld", "any-source multicast over IPv6", mld.run, "namespace", usual=False, needs=_SWITCH),
+    Check(
+        "ssm",
+        "of two sources in one group only the one that was joined is heard, IPv4 and IPv6",
+        ssm.run,
+        "namespace",
+        usual=False,
+        needs=_SWITCH,
+    ),
+    Check(
+        "switch-off",
+        "disabling a namespace stops a running flow, and no other one",
+        switch_off.run,
+        "namespace",
+        usual=False,
+        needs=_SWITCH,
     ),
 )
 
 
-def select(names: Sequence[str]) -> list[Check]:
-    """The checks `names` in the registry's order, all of them if there are none; raises InputError or Problems."""
-    known = [check.name for check in CHECKS]
+def select(names: Sequence[str], *, every: bool = False) -> list[Check]:
+    """The checks and those of the groups `names`, in the registry's order; the usual ones, or all, if there are none.
+
+    Raises InputError or Problems.
+    """
+    known = [*(check.name for check in CHECKS), *GROUPS]
     unknown: list[McastlabError] = [_unknown(name, known) for name in dict.fromkeys(names) if name not in known]
     if len(unknown) == 1:
         raise unknown[0]
     if unknown:
         raise Problems(unknown)
-    return [check for check in CHECKS if not names or check.name in names]
+    if names:
+        return [check for check in CHECKS if check.name in names or check.group in names]
+    return [check for check in CHECKS if every or check.usual]
 
 
 def _unknown(name: str, known: Sequence[str]) -> InputError:

@@ -9,28 +9,31 @@ from contextlib import suppress
 
 from provision.checks.context import Bench, Context
 from provision.checks.registry import Check, select
-from provision.checks.result import Outcome, Result, failed
+from provision.checks.result import Outcome, Result, failed, not_applicable
 from provision.errors import McastlabError
 
 CLEAN_UP = "clean-up"
+# The usual ones all at once; of all, a few: each has pods of its own, and two cores would be too busy to count.
+_FEW = 4
 
 
 class CheckRun:
     """Checks that have begun to make what they need, and judge nothing before `results` is called.
 
-    `begin` takes names, none for all, and raises InputError for an unknown one. Whoever has one ends it by `results`
-    or `cancel`; both remove the pods.
+    `begin` takes names of checks and groups, none for the usual ones, or with `every` for all, and raises InputError
+    for an unknown one. Whoever has one ends it by `results` or `cancel`; both remove the pods.
     """
 
     def __init__(self, checks: Sequence[Check], bench: Bench) -> None:
         self._checks = checks
         self._bench = bench
-        self._executor = ThreadPoolExecutor(max_workers=len(checks), thread_name_prefix="check")
+        at_once = len(checks) if all(check.usual for check in checks) else min(len(checks), _FEW)
+        self._executor = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="check")
         self._running: list[Future[Result]] = [self._executor.submit(_run, check, bench) for check in checks]
 
     @classmethod
-    def begin(cls, names: Sequence[str], context: Context) -> CheckRun:
-        return cls(select(names), Bench(context))
+    def begin(cls, names: Sequence[str], context: Context, *, every: bool = False) -> CheckRun:
+        return cls(select(names, every=every), Bench(context))
 
     def results(self, on_result: Callable[[Result], None]) -> list[Result]:
         """Let the checks judge, tell each result as it comes, and return all in the registry's order.
@@ -72,12 +75,15 @@ def _clear(bench: Bench, on_result: Callable[[Result], None]) -> list[Result]:
 
 
 def _run(check: Check, bench: Bench) -> Result:
+    began = time.monotonic()
     outcome = _outcome(check, bench)
-    return Result.of(check.name, outcome, time.monotonic() - bench.started_at)
+    return Result.of(check.name, outcome, time.monotonic() - max(began, bench.started_at))
 
 
 def _outcome(check: Check, bench: Bench) -> Outcome:
     try:
+        if lacking := bench.lacks(check.needs):
+            return not_applicable(lacking)
         if not check.prepares:
             bench.wait_for_start()
         return check.run(bench)

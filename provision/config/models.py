@@ -12,6 +12,7 @@ from provision.config.values import (
     Interface,
     Label,
     LabName,
+    NodeGroup,
     V4Address,
     V4Subnet,
     V6Address,
@@ -83,6 +84,12 @@ class Multicast(Model):
     """The lab's multicast."""
 
     group: Group = Field(description="IPv4 group that the checks send to; those beside it in its /24 are used as well.")
+    namespaces: tuple[Label, ...] = Field(
+        description="Namespaces whose pods hear each other's multicast from the start."
+    )
+    node_groups: tuple[NodeGroup, ...] = Field(
+        description="Groups, IPv4 or IPv6, that nodes share with the pods of enabled namespaces on the pod network."
+    )
 
 
 class Checks(Model):

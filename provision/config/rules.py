@@ -191,6 +191,14 @@ def _hosts_in_range(lab: Lab, network: Network, index: int) -> Iterator[Finding]
             )
 
 
+def unique_multicast(lab: Lab) -> Iterator[Finding]:
+    """No namespace and no group is listed twice."""
+    for key, values in (("namespaces", lab.multicast.namespaces), ("node_groups", lab.multicast.node_groups)):
+        for value, count in Counter(map(str, values)).items():
+            if count > 1:
+                yield Finding(("multicast", key), f"'{value}' is listed {count} times", "List it once")
+
+
 RULES: tuple[Callable[[Lab], Iterator[Finding]], ...] = (
     families,
     unique_hosts,
@@ -199,4 +207,5 @@ RULES: tuple[Callable[[Lab], Iterator[Finding]], ...] = (
     interfaces,
     unique_networks,
     ranges,
+    unique_multicast,
 )

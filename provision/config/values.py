@@ -16,6 +16,7 @@ _LABEL_LENGTH = 63
 _LAB_NAME_LENGTH, _HOST_NAME_LENGTH = 20, 30  # `mcastlab-LAB-HOST` stays within a DNS label
 # Switches flood this block to every port whoever has joined (RFC 5771, section 4; RFC 4541, section 2.1.2).
 _LOCAL_CONTROL = IPv4Network("224.0.0.0/24")
+_LINK_LOCAL_GROUPS = IPv6Network("ff02::/16")
 _FAMILIES = {4: "an IPv4", 6: "an IPv6"}
 
 
@@ -91,6 +92,19 @@ def _group_text(value: object) -> object:
     raise ValueError(f"'{value}' is not a multicast group: those of IPv6 are in ff00::/8, and an IPv4 one belongs here")
 
 
+def _node_group(value: object) -> object:
+    text = _text(value, "a group's address")
+    try:
+        found = ip_address(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is not an IP address") from None
+    if not found.is_multicast:
+        raise ValueError(f"'{text}' is not a multicast group: those are 224.0.0.0/4 and ff00::/8")
+    if found in (_LOCAL_CONTROL if found.version == 4 else _LINK_LOCAL_GROUPS):
+        raise ValueError(f"Group '{text}' is one that nodes use among themselves; take one of 239.0.0.0/8 or ff1e::/16")
+    return found
+
+
 def _label(length: int) -> Any:
     def check(value: str) -> str:
         if not re.fullmatch(_LABEL, value) or value.endswith("\n"):
@@ -123,6 +137,7 @@ V6Address = Annotated[IPv6Address, BeforeValidator(_address(IPv6Address, 6))]
 V4Subnet = Annotated[IPv4Network, BeforeValidator(_network(IPv4Network, 4))]
 V6Subnet = Annotated[IPv6Network, BeforeValidator(_network(IPv6Network, 6))]
 Group = Annotated[V4Address, AfterValidator(_group), BeforeValidator(_group_text)]
+NodeGroup = Annotated[IPv4Address | IPv6Address, BeforeValidator(_node_group)]
 Label = _label(_LABEL_LENGTH)
 LabName = _label(_LAB_NAME_LENGTH)
 HostName = _label(_HOST_NAME_LENGTH)

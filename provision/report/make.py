@@ -9,6 +9,7 @@ from provision import attacher
 from provision.checks.result import Result
 from provision.config import Lab
 from provision.errors import HostError
+from provision.multicast.macvlan import SHARED
 from provision.report.model import Artifacts, Attacher, CheckLine, FigureLine, HostLine, Report, StageTime
 from provision.state import RunState
 
@@ -48,7 +49,14 @@ def make_report(lab: Lab, state: RunState) -> Report:
             if line.mark
         ),
         checks=checks,
+        notes=notes(lab),
     )
+
+
+def notes(lab: Lab) -> tuple[str, ...]:
+    """What holds for the lab whatever the checks say."""
+    shared = [network.name for network in lab.networks if network.type == "macvlan"]
+    return (f"{SHARED} {', '.join(shared)}",) if shared else ()
 
 
 def check_line(result: Result) -> CheckLine:

@@ -71,6 +71,7 @@ class Report(Part):
     hosts: tuple[HostLine, ...]
     stages: tuple[StageTime, ...]
     checks: tuple[CheckLine, ...]
+    notes: tuple[str, ...] = Field(default=(), description="what the checks do not show and a reader has to know")
 
     @property
     def failures(self) -> tuple[CheckLine, ...]:

@@ -22,7 +22,7 @@ def table(report: Report) -> RenderableType:
     for check in report.checks:
         status = Text(check.status, style=_STYLES[check.status])
         grid.add_row(Text(check.name), status, f"{check.seconds:.1f}", Text(visible(check.reason)))
-    return Group(Text(_head(report)), grid, _sum(report))
+    return Group(Text(_head(report)), grid, _sum(report), *(Text(note, style="dim") for note in report.notes))
 
 
 def _head(report: Report) -> str:

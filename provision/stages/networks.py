@@ -1,4 +1,4 @@
-"""Networks: a NetworkAttachmentDefinition for each network of the lab in each of its namespaces."""
+"""Networks: a NetworkAttachmentDefinition for each in each of its namespaces, and what the switch is to know."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ class Networks:
 
     def run(self, lab: Lab, state: RunState) -> str:
         kube = Kube(state.directory.kubeconfig)
-        applied = [kube.apply(manifest) for manifest in [*render.namespaces(lab), *render.networks(lab)]]
+        applied = [
+            kube.apply(manifest)
+            for manifest in [*render.namespaces(lab), *render.networks(lab), *render.multicast(lab)]
+        ]
         if any(item.change != "unchanged" for item in applied):
             state.withdraw_early()
         return ", ".join(str(item) for item in applied) or "none"

@@ -57,6 +57,19 @@ class CliLab:
         report: dict[str, Any] = json.loads(path.read_text())
         return report
 
+    def kubectl(self, *args: str, stdin: str = "", code: int = 0) -> str:
+        """Run kubectl as the lab gives it to its users: on the control plane."""
+        argv = [MCASTLAB, "ssh", "k8s", "--", "kubectl", *args]
+        done = subprocess.run(
+            argv, cwd=self.folder, input=stdin, capture_output=True, text=True, check=False, timeout=180
+        )  # fmt: skip
+        assert done.returncode == code, f"kubectl {' '.join(args)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def image(self, role: str) -> str:
+        """The reference of an image of the lab."""
+        return self("artifacts", "image", role).stdout.strip()
+
     def on(self, host: str, *command: str, code: int = 0) -> str:
         """Run a command on a host of the lab."""
         return self("ssh", host, "--", *command, code=code).stdout
@@ -113,5 +126,9 @@ def first_up(
 
 
 @pytest.fixture(scope="session")
-def lab(first_up: tuple[CliLab, dict[str, Any], float]) -> CliLab:
-    return first_up[0]
+def lab(request: pytest.FixtureRequest) -> CliLab:
+    """The lab; MCASTLAB_E2E_LAB=FOLDER/NAME takes one that is up and leaves it so, for work on these tests."""
+    if given := os.environ.get("MCASTLAB_E2E_LAB"):
+        return CliLab(Path(given).parent, Path(given).name)
+    made: tuple[CliLab, dict[str, Any], float] = request.getfixturevalue("first_up")
+    return made[0]

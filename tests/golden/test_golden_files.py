@@ -19,7 +19,11 @@ BUNDLE: dict[str, Any] = {
     "image_repository": "localhost/mcastlab",
     "etcd_tag": "v3.6.8",
     "coredns_tag": "v1.14.7",
-    "images": {"pause": "localhost/mcastlab/pause:0.1.7", "tools": "localhost/mcastlab/tools:0123456789ab"},
+    "images": {
+        "pause": "localhost/mcastlab/pause:0.1.7",
+        "tools": "localhost/mcastlab/tools:0123456789ab",
+        "discovery": "localhost/mcastlab/discovery:0123456789ab",
+    },
 }
 # Each lab on another kind of machine: in a container with cgroup v1 and few rights, and without any concession.
 LABS: dict[str, tuple[Path | None, dict[str, Any]]] = {
@@ -31,6 +35,7 @@ PODS: dict[str, dict[str, Any]] = {
     "attached": {"networks": "eth1-multicast@eth1", "node": "k8s", "labels": {"mcastlab.check": "one"}},
     "host-network": {"host_network": True, "namespace": "studio"},
     "capable": {"capabilities": ["NET_RAW"]},
+    "foreign": {"pull": "IfNotPresent"},
 }
 
 
@@ -51,6 +56,13 @@ def test_a_pod_of_the_checks(name: str) -> None:
     compare(yaml.safe_dump(pod, sort_keys=False), HERE / f"pod.{name}.yml")
 
 
+def test_the_deployment_of_the_demo() -> None:
+    manifest = render.deployment(
+        "first", BUNDLE["images"]["discovery"], namespace="mcastlab-demo", port=8080, labels={"mcastlab.demo": "first"}
+    )
+    compare(yaml.safe_dump(manifest, sort_keys=False), HERE / "deployment.discovery.yml")
+
+
 def test_no_golden_file_is_left_over() -> None:
     wanted = {f"{lab}.{kind}.yml" for lab, kind in RENDERED} | {f"pod.{name}.yml" for name in PODS}
-    assert {path.name for path in HERE.glob("*.yml")} == wanted | {"second-lab.yml"}
+    assert {path.name for path in HERE.glob("*.yml")} == wanted | {"second-lab.yml", "deployment.discovery.yml"}

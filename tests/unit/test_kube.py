@@ -130,6 +130,7 @@ def test_a_refusal_is_passed_on_verbatim(kube: Kube, api: Api) -> None:
         kube.nodes()
     assert str(caught.value) == (
         '/api/v1/nodes: The API server answered 403: nodes is forbidden: User "x" cannot list resource "nodes"'
+        "\n  remedy: Use a kubeconfig whose user may do this, such as a cluster administrator's"
     )
     assert caught.value.status == 403
 

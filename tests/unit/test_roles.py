@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ROLES = ("node_base", "containerd", "pod_network", "kubernetes", "multicast_source")
+ROLES = ("node_base", "containerd", "pod_network", "multicast_policy", "kubernetes", "multicast_source")
 
 BUNDLE = {
     "digest": "0" * 64,

@@ -77,7 +77,7 @@ def test_a_plan_names_every_stage_and_runs_none(state: RunState) -> None:
 
 def test_the_pipeline_is_the_designs() -> None:
     names = [stage.name for stage in pipeline.STAGES]
-    assert names == ["preflight", "artifacts", "machines", "configure", "networks", "checks"]
+    assert names == ["preflight", "artifacts", "machines", "configure", "networks", "namespaces", "checks"]
 
 
 def test_an_unknown_host_is_named_with_those_that_run(state: RunState) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from provision.checks import runner
-from provision.checks.registry import CHECKS, Check, select
+from provision.checks.registry import CHECKS, GROUPS, Check, select
 from provision.checks.result import Figure, Outcome, Result, failed, passed
 from provision.errors import HostError, InputError, Problems
 
+TRAFFIC = ["host-to-host", "source-to-pod", "pod-to-pod-macvlan", "host-network-pod"]
 
-def test_all_checks_in_order_when_none_is_named() -> None:
+
+def test_the_usual_checks_in_order_when_none_is_named() -> None:
     assert [check.name for check in select(())] == [
         "nodes-ready",
         "system-pods-ready",
@@ -24,6 +26,7 @@ def test_all_checks_in_order_when_none_is_named() -> None:
         "source-to-pod",
         "pod-to-pod-macvlan",
         "host-network-pod",
+        "multicast-off-by-default",
     ]
     assert all(check.summary for check in CHECKS)
 
@@ -31,6 +34,14 @@ def test_all_checks_in_order_when_none_is_named() -> None:
 def test_named_checks_once_each() -> None:
     chosen = select(["source-to-pod", "cluster-dns", "source-to-pod"])
     assert [check.name for check in chosen] == ["cluster-dns", "source-to-pod"]
+
+
+def test_groups_and_all() -> None:
+    assert [check.name for check in select(["lan"])] == TRAFFIC
+    assert [check.name for check in select(["lan", "cluster-dns"])] == ["cluster-dns", *TRAFFIC]
+    assert len(select(["namespace"])) == 9
+    assert select((), every=True) == list(CHECKS)
+    assert {check.group for check in CHECKS} == set(GROUPS)
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
@@ -57,13 +68,18 @@ def cleared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def bench(close: Callable[[], None]) -> SimpleNamespace:
     may_judge = threading.Event()
     return SimpleNamespace(
-        close=close, start=may_judge.set, stop=may_judge.set, wait_for_start=may_judge.wait, started_at=time.monotonic()
+        close=close,
+        start=may_judge.set,
+        stop=may_judge.set,
+        wait_for_start=may_judge.wait,
+        started_at=time.monotonic(),
+        lacks=lambda needs: "not here" if "hosts" in needs else "",
     )
 
 
 def run(monkeypatch: pytest.MonkeyPatch, **checks: Any) -> tuple[list[Result], list[str]]:
     chosen = [Check(name, "", function) for name, function in checks.items()]
-    monkeypatch.setattr(runner, "select", lambda _names: chosen)
+    monkeypatch.setattr(runner, "select", lambda _names, every: chosen)
     told: list[str] = []
     context: Any = None
     results = runner.CheckRun.begin((), context).results(lambda result: told.append(result.name))
@@ -88,11 +104,28 @@ def test_a_check_that_raises_has_failed_and_the_others_go_on(
     assert cleared == ["close"]
 
 
+def test_what_the_cluster_lacks_is_not_applicable_and_is_not_run(
+    monkeypatch: pytest.MonkeyPatch, cleared: list[str]
+) -> None:
+    def never(_bench: Any) -> Outcome:
+        raise AssertionError
+
+    checks = [Check("a", "", never, needs=("hosts",)), Check("b", "", lambda _bench: passed("fine"), needs=("switch",))]
+    monkeypatch.setattr(runner, "select", lambda _names, every: checks)
+    context: Any = None
+    results = runner.CheckRun.begin((), context).results(lambda _result: None)
+    assert [(result.status, result.reason) for result in results] == [
+        ("not-applicable", "not here"),
+        ("passed", "fine"),
+    ]
+    assert cleared == ["close"]
+
+
 def test_an_interrupt_clears_the_bench_and_is_passed_on(monkeypatch: pytest.MonkeyPatch, cleared: list[str]) -> None:
     def interrupt(_result: Result) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "select", lambda _names: [Check("a", "", lambda _bench: passed("fine"))])
+    monkeypatch.setattr(runner, "select", lambda _names, every: [Check("a", "", lambda _bench: passed("fine"))])
     context: Any = None
     with pytest.raises(KeyboardInterrupt):
         runner.CheckRun.begin((), context).results(interrupt)
@@ -134,7 +167,7 @@ def test_checks_that_are_begun_prepare_and_judge_nothing_before_their_results_ar
         return passed("fine")
 
     checks = [Check("a", "", prepared, prepares=True), Check("b", "", at_once)]
-    monkeypatch.setattr(runner, "select", lambda _names: checks)
+    monkeypatch.setattr(runner, "select", lambda _names, every: checks)
     context: Any = None
     begun = runner.CheckRun.begin((), context)
     time.sleep(0.1)

@@ -37,7 +37,8 @@ def lab() -> Any:
         SimpleNamespace(name="k8s", role="control-plane", address="10.0.0.11", address6="fd00:10::11"),
         SimpleNamespace(name="mcastsrc", role="source", address="10.0.0.12", address6=None),
     ]
-    return SimpleNamespace(name="second", hosts=hosts, cluster=SimpleNamespace(attacher="auto"))
+    networks = [SimpleNamespace(name="video", type="macvlan"), SimpleNamespace(name="audio", type="macvlan")]
+    return SimpleNamespace(name="second", hosts=hosts, cluster=SimpleNamespace(attacher="auto"), networks=networks)
 
 
 @pytest.fixture
@@ -132,6 +133,7 @@ def test_the_table_is_plain_off_a_terminal(lab: Any, state: Any) -> None:
         "nodes-ready  passed              0.2  1 of 1 nodes ready",
         "mld          not-applicable      0.0  the lab has no IPv6",
         "1 passed, 1 not-applicable",
+        "Macvlan networks are one LAN for all namespaces, and the switch does not isolate these: video, audio",
     ]
 
 

@@ -1,0 +1,66 @@
+"""What the rules are made from: the policy of the cluster, and the ports of this node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of the bridge and the pod behind it, as the runtime's CNI result has them.
+
+    `addresses` are the pod's own, as text without prefix length; `mac` is its interface's.
+    """
+
+    name: str
+    container: str
+    namespace: str
+    pod: str
+    addresses: tuple[str, ...]
+    mac: str
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Port:
+        """From a record of the plug-in `bind`; raises KeyError, TypeError or ValueError on any other content."""
+        texts = {key: record[key] for key in ("port", "container", "namespace", "pod", "mac")}
+        addresses = record["addresses"]
+        if not all(isinstance(value, str) for value in [*texts.values(), *addresses]):
+            raise TypeError("not text")
+        return cls(texts.pop("port"), addresses=tuple(addresses), **texts)
+
+    @property
+    def v4(self) -> list[str]:
+        return [address for address in self.addresses if ":" not in address]
+
+    @property
+    def v6(self) -> list[str]:
+        """With the link-local address that the kernel makes of the MAC address (RFC 4291, appendix A)."""
+        return [*(address for address in self.addresses if ":" in address), link_local(self.mac)]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """MulticastPolicy/cluster: its generation, the enabled namespaces, and the groups shared with the node."""
+
+    generation: int = 0
+    namespaces: tuple[str, ...] = ()
+    node_groups: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, item: dict[str, Any]) -> Policy:
+        """From the object as the API server has it."""
+        spec = item.get("spec", {})
+        names = sorted({entry["name"] for entry in spec.get("namespaces", [])})
+        return cls(item["metadata"]["generation"], tuple(names), tuple(sorted(set(spec.get("nodeGroups", [])))))
+
+
+def link_local(mac: str) -> str:
+    """The link-local address by EUI-64 of a MAC address written with colons."""
+    octets = [int(part, 16) for part in mac.split(":")]
+    if len(octets) != 6:
+        raise ValueError(f"'{mac}' is not a MAC address")
+    octets[0] ^= 2
+    eui = bytes([*octets[:3], 0xFF, 0xFE, *octets[3:]])
+    return str(IPv6Address(b"\xfe\x80" + bytes(6) + eui))

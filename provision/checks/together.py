@@ -1,0 +1,38 @@
+"""Peers that must be there at the same time: run again, longer, where a slow machine let them miss each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from provision.checks.context import Stream
+from provision.checks.peers import Peer, Reports, start
+
+_ATTEMPTS = 3
+T = TypeVar("T")
+
+
+def together(peers: Sequence[Peer], stream: Stream, seconds: float) -> Reports:
+    """The reports of peers of which all were there for at least half of `seconds`, or of the last attempt."""
+    return together_while(peers, stream, seconds, lambda _length: None)[0]
+
+
+def together_while(
+    peers: Sequence[Peer], stream: Stream, seconds: float, look: Callable[[float], T]
+) -> tuple[Reports, T]:
+    """The same, and what `look` returned meanwhile; it gets the number of seconds for which the peers run."""
+    length = seconds
+    for _attempt in range(_ATTEMPTS):
+        running = start(peers, stream.group, stream.port, length)
+        seen = look(length)
+        reports = running.reports()
+        begin, end = reports.interval
+        if end - begin >= seconds / 2:
+            break
+        length = seconds + 2 * reports.spread
+    return reports, seen
+
+
+def sentence(problems: Sequence[str]) -> str:
+    """All that was found wrong, as one text; empty where nothing was."""
+    return "; ".join(problem for problem in problems if problem)

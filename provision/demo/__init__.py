@@ -1,0 +1,1 @@
+"""Demonstrations that run in a cluster: `mcastlab demo discovery`."""

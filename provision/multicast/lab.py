@@ -1,0 +1,123 @@
+"""The lab's own backend: a controller writes MulticastPolicy/cluster, and each node's agent acknowledges it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from provision.kube import Kube, Object
+from provision.multicast.annotations import (
+    ON_NAMESPACE,
+    ON_NETNAMESPACE,
+    Edit,
+    Mark,
+    edit,
+    mark,
+    namespace_path,
+    netnamespace_path,
+)
+from provision.multicast.backend import Force
+from provision.multicast.workloads import Workload
+from provision.wait import Deadline, NotYet, until
+
+_API = "/apis/mcastlab.io/v1alpha1"
+POLICY = f"{_API}/multicastpolicies/cluster"
+NODES = f"{_API}/nodemulticasts"
+_NAMESPACE, _AGENT = "mcastlab-system", "multicast-policy"
+_INTERVAL = 0.05
+
+
+@dataclass(frozen=True)
+class Policy:
+    """MulticastPolicy/cluster: its generation and the namespaces that it enables; generation 0 when there is none."""
+
+    generation: int
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
+class LabBackend:
+    name: str = "lab"
+    network_type: str = "mcastlab"
+    workload: str = f"DaemonSet {_NAMESPACE}/{_AGENT}"
+    remedy: str = "`mcastlab up` puts the agent back; `mcastlab logs DIR` has its log"
+
+    def components(self, present: Sequence[Workload]) -> list[Workload]:
+        return [item for item in present if (item.kind, item.namespace, item.name) == ("DaemonSet", _NAMESPACE, _AGENT)]
+
+    def settings(self, kube: Kube, present: Sequence[Workload]) -> tuple[tuple[str, ...], str]:
+        return (), ""
+
+    def marks(self, kube: Kube, namespace: Object) -> tuple[Mark, ...]:
+        other = kube.find(netnamespace_path(namespace["metadata"]["name"]))
+        return (mark("Namespace", ON_NAMESPACE, namespace), mark("NetNamespace", ON_NETNAMESPACE, other))
+
+    def edits(self, kube: Kube, namespace: Object, *, on: bool) -> list[Edit]:
+        name = namespace["metadata"]["name"]
+        edits = [edit("Namespace", namespace_path(name), ON_NAMESPACE, namespace, on=on)]
+        other = kube.find(netnamespace_path(name))
+        if not on and other is not None:
+            edits.append(edit("NetNamespace", netnamespace_path(name), ON_NETNAMESPACE, other, on=False))
+        return edits
+
+    def force(self, kube: Kube, names: Sequence[str]) -> list[Force]:
+        policy = read_policy(kube)
+        missing, count = behind(kube, policy.generation)
+        forces = []
+        for name in names:
+            state = "on" if name in policy.names else "off"
+            detail = f"{count} of {count} nodes" if not missing else "; ".join(missing)
+            forces.append(Force("pending" if missing else state, detail))
+        return forces
+
+    def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Force]:
+        def listed() -> Policy | NotYet:
+            policy = read_policy(kube)
+            late = [name for name in names if (name in policy.names) != on]
+            if not policy.generation:
+                return NotYet("there is no MulticastPolicy 'cluster'")
+            verb = "does not list" if on else "still lists"
+            return NotYet(f"MulticastPolicy 'cluster' {verb} {', '.join(late)}") if late else policy
+
+        doing = "be enabled" if on else "be disabled"
+        what = f"{', '.join(names)} to {doing}"
+        remedy = "Look at the pods of namespace 'mcastlab-system': kubectl -n mcastlab-system get pods"
+        generation = until(what, listed, deadline, interval=_INTERVAL, remedy=remedy).generation
+
+        def acknowledged() -> int | NotYet:
+            missing, count = behind(kube, generation)
+            return NotYet("; ".join(missing)) if missing else count
+
+        count = until(f"{what} on every node", acknowledged, deadline, interval=_INTERVAL, remedy=remedy)
+        return [Force("on" if on else "off", f"{count} of {count} nodes") for _ in names]
+
+
+BACKEND = LabBackend()
+
+
+def read_policy(kube: Kube) -> Policy:
+    found = kube.find(POLICY)
+    if found is None:
+        return Policy(0, frozenset())
+    listed = found.get("spec", {}).get("namespaces") or []
+    return Policy(found["metadata"].get("generation", 0), frozenset(item["name"] for item in listed))
+
+
+def behind(kube: Kube, generation: int) -> tuple[list[str], int]:
+    """(a sentence for each node that does not enforce this generation of the policy, the number of nodes)."""
+    nodes = [node.name for node in kube.nodes()]
+    seen = {item["metadata"]["name"]: item.get("status") or {} for item in kube.items(NODES)}
+    return late(nodes, seen, generation), len(nodes)
+
+
+def late(nodes: Sequence[str], seen: dict[str, Object], generation: int) -> list[str]:
+    problems = []
+    for node in nodes:
+        status = seen.get(node)
+        if status is None:
+            problems.append(f"node '{node}' has no agent that reports")
+        elif status.get("error"):
+            problems.append(f"node '{node}': {status['error']}")
+        elif status.get("observedGeneration", 0) < generation:
+            problems.append(f"node '{node}' has generation {status.get('observedGeneration', 0)} of {generation}")
+    return problems if nodes else ["the cluster has no nodes"]

@@ -1,0 +1,234 @@
+"""Multicast per namespace on the lab itself: annotations to rules, what agents may write, and a node that restarts."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from provision.providers.podman_cli import Podman
+from tests.e2e.conftest import CliLab
+
+KUBECTL = ("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
+OVN = "k8s.ovn.org/multicast-enabled"
+OPENSHIFT = "netnamespace.network.openshift.io/multicast-enabled"
+SYSTEM = "mcastlab-system"
+GROUP = "239.5.5.5"
+SAY = f"import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'%s', ('{GROUP}', 5005))"
+HEAR = f"""
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('{GROUP}', 5005))
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, struct.pack('=4sl', socket.inet_aton('{GROUP}'), 0))
+while True:
+    print(s.recv(99).decode(), flush=True)
+"""
+
+
+def kubectl(lab: CliLab, *args: str, code: int = 0) -> str:
+    done = lab("ssh", "k8s", "--", *KUBECTL, *args, code=code)
+    return done.stdout if code == 0 else done.stderr
+
+
+def get(lab: CliLab, *args: str) -> Any:
+    return json.loads(kubectl(lab, "get", *args, "-o", "json"))
+
+
+def create(lab: CliLab, manifest: dict[str, Any]) -> None:
+    lab.on("k8s", "sh", "-c", f"echo {shlex.quote(json.dumps(manifest))} | {' '.join(KUBECTL)} create -f -")
+
+
+def until(what: str, probe: Callable[[], Any], seconds: float = 20) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := probe()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.2)
+    return found
+
+
+def acknowledged(lab: CliLab, names: set[str]) -> bool:
+    """Whether every node has in force that exactly `names`, of those that these tests use, are enabled."""
+    policy = get(lab, "multicastpolicy", "cluster")
+    listed = {item["name"] for item in policy["spec"]["namespaces"]} & {"red", "green"}
+    nodes = get(lab, "nodemulticasts")["items"]
+    in_force = [item.get("status", {}).get("observedGeneration", 0) for item in nodes]
+    return bool(nodes) and listed == names and min(in_force) >= policy["metadata"]["generation"]
+
+
+@pytest.fixture(scope="module")
+def pods(lab: CliLab) -> Iterator[CliLab]:
+    """Two namespaces, each with a pod that listens and one that is there to send."""
+    shown = lab.on("k8s", "/opt/mcastlab/bundle/bin/ctr", "-n", "k8s.io", "images", "ls", "-q").split()
+    image = next(name for name in shown if "/tools:" in name)
+    for namespace in ("red", "green"):
+        kubectl(lab, "create", "namespace", namespace)
+        for name, command in (("hears", ["python3", "-c", HEAR]), ("says", ["sleep", "infinity"])):
+            container = {"name": "c", "image": image, "imagePullPolicy": "Never", "command": command}
+            pod = {
+                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace},
+                "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]},
+            }  # fmt: skip
+            create(lab, pod)
+    for namespace in ("red", "green"):
+        kubectl(lab, "-n", namespace, "wait", "--for=condition=Ready", "--timeout=90s", "pod/hears", "pod/says")
+    yield lab
+    kubectl(lab, "delete", "namespace", "red", "green", "--timeout=90s")
+
+
+def say(lab: CliLab, text: str) -> None:
+    for namespace in ("red", "green"):
+        kubectl(lab, "-n", namespace, "exec", "says", "--", "python3", "-c", SAY % f"{text}-{namespace}")
+    time.sleep(0.5)
+
+
+def heard(lab: CliLab, namespace: str) -> list[str]:
+    return kubectl(lab, "-n", namespace, "logs", "hears").split()
+
+
+def test_the_objects_that_the_commands_of_openshift_read(lab: CliLab) -> None:
+    cidr = kubectl(
+        lab, "get", "Network.config.openshift.io", "cluster", "-o", "jsonpath={.status.clusterNetwork[0].cidr}"
+    )
+    assert cidr == "10.244.0.0/16"
+    assert get(lab, "Network.config.openshift.io", "cluster")["status"]["networkType"] == "mcastlab"
+    ids = {item["netname"]: item["netid"] for item in get(lab, "netnamespaces")["items"]}
+    assert set(ids) == {item["metadata"]["name"] for item in get(lab, "namespaces")["items"]}
+    assert len(set(ids.values())) == len(ids)
+    kubectl(lab, "delete", "netnamespace", "default")
+    until("it comes back", lambda: "default" in kubectl(lab, "get", "netnamespaces"))
+    assert get(lab, "netnamespace", "default")["netid"] == ids["default"], "and with its number"
+    patch = json.dumps({"netid": 7})
+    assert "netid is assigned once" in kubectl(
+        lab, "patch", "netnamespace", "default", "--type=merge", "-p", patch, code=1
+    )
+
+
+def test_off_by_default_then_on_by_either_annotation(pods: CliLab) -> None:
+    say(pods, "off")
+    assert heard(pods, "red") == heard(pods, "green") == []
+    kubectl(pods, "annotate", "namespace", "red", f"{OVN}=true")
+    until("red is on", lambda: acknowledged(pods, {"red"}))
+    say(pods, "one")
+    assert (heard(pods, "red"), heard(pods, "green")) == (["one-red"], [])
+    kubectl(pods, "annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
+    until("both are on", lambda: acknowledged(pods, {"red", "green"}))
+    say(pods, "two")
+    assert (heard(pods, "red"), heard(pods, "green")) == (["one-red", "two-red"], ["two-green"])
+    by = {item["name"]: item["by"] for item in get(pods, "multicastpolicy", "cluster")["spec"]["namespaces"]}
+    assert (by["red"], by["green"]) == ([OVN], [OPENSHIFT])
+    ports = {item["name"]: item["ports"] for item in get(pods, "nodemulticast", "k8s")["status"]["namespaces"]}
+    assert (ports["red"], ports["green"]) == (2, 2)
+    kubectl(pods, "annotate", "namespace", "red", f"{OVN}=yes", "--overwrite")
+    until("red is off", lambda: acknowledged(pods, {"green"}))
+    say(pods, "three")
+    assert (heard(pods, "red")[-1], heard(pods, "green")[-1]) == ("two-red", "three-green")
+
+
+def nads(lab: CliLab) -> set[str]:
+    items = get(lab, "network-attachment-definitions", "-A")["items"]
+    return {f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in items}
+
+
+def test_networks_follow_the_switch_and_listed_ones_stay(pods: CliLab) -> None:
+    until("green has it", lambda: "green/eth1-multicast" in nads(pods))
+    kubectl(pods, "annotate", "namespace", "default", f"{OVN}=true")
+    kubectl(pods, "annotate", "namespace", "default", f"{OVN}-")
+    kubectl(pods, "annotate", "netnamespace", "green", f"{OPENSHIFT}-")
+    until("green has it no more", lambda: "green/eth1-multicast" not in nads(pods))
+    assert "default/eth1-multicast" in nads(pods)
+
+
+def token(lab: CliLab, account: str, *more: str) -> str:
+    return kubectl(lab, "-n", SYSTEM, "create", "token", account, "--duration=10m", *more).strip()
+
+
+def as_account(lab: CliLab, secret: str, *args: str, code: int = 0) -> str:
+    """What kubectl says as a ServiceAccount: with its token, and without the administrator's certificate."""
+    server = ("--server=https://10.98.1.11:6443", "--certificate-authority=/etc/kubernetes/pki/ca.crt")
+    done = lab("ssh", "k8s", "--", "kubectl", "--kubeconfig=/dev/null", *server, f"--token={secret}", *args, code=code)
+    return done.stdout + done.stderr
+
+
+def test_an_agent_writes_the_status_of_its_own_node_and_nothing_else(lab: CliLab) -> None:
+    name = kubectl(lab, "-n", SYSTEM, "get", "pods", "-l", "app.kubernetes.io/name=multicast-policy", "-o", "name")
+    pod = name.strip().split("/")[1]
+    bound = token(lab, "multicast-policy", "--bound-object-kind=Pod", f"--bound-object-name={pod}")
+    patch = ("patch", "--subresource=status", "--type=merge", "-p", '{"status":{"error":""}}', "nodemulticast")
+    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "elsewhere"}}
+    try:
+        create(lab, node)
+        until("it has its object", lambda: "elsewhere" in kubectl(lab, "get", "nodemulticasts"))
+        refused = as_account(lab, bound, *patch, "elsewhere", code=1)
+    finally:
+        kubectl(lab, "delete", "node", "elsewhere", "--ignore-not-found")
+    until("its object is gone", lambda: "elsewhere" not in kubectl(lab, "get", "nodemulticasts"))
+    assert "an agent may write the NodeMulticast of its own node only" in refused
+    assert "patched" in as_account(lab, bound, *patch, "k8s")
+    of_no_node = token(lab, "multicast-policy")
+    assert "its own node only" in as_account(lab, of_no_node, *patch, "k8s", code=1)
+    for forbidden in (
+        ("get", "pods", "-A"),
+        ("get", "namespaces"),
+        ("delete", "nodemulticast", "k8s"),
+        ("annotate", "namespace", "default", f"{OVN}=true"),
+        ("patch", "multicastpolicy", "cluster", "--type=merge", "-p", '{"spec":{"namespaces":[]}}'),
+        ("patch", "nodemulticast", "k8s", "--type=merge", "-p", '{"metadata":{"labels":{"a":"b"}}}'),
+    ):
+        assert "cannot" in as_account(lab, bound, *forbidden, code=1), forbidden
+
+
+def test_the_controller_leaves_other_networks_and_the_rest_alone(lab: CliLab) -> None:
+    secret = token(lab, "multicast-controller")
+    refused = as_account(lab, secret, "delete", "network-attachment-definition", "eth1-multicast", code=1)
+    assert "only networks that it made" in refused
+    for forbidden in (
+        ("get", "secrets", "-A"),
+        ("get", "configmaps", "-n", "kube-system"),
+        ("annotate", "namespace", "default", f"{OVN}=true"),
+        ("get", "pods", "-A"),
+    ):
+        assert "cannot" in as_account(lab, secret, *forbidden, code=1), forbidden
+
+
+def rules(lab: CliLab) -> str:
+    return lab.on("k8s", "nft", "list", "table", "bridge", "mcastlab")
+
+
+def test_rules_stay_without_an_agent_and_come_back_with_the_node(pods: CliLab) -> None:
+    kubectl(pods, "annotate", "namespace", "red", f"{OVN}=true", "--overwrite")
+    until("red is on", lambda: acknowledged(pods, {"red"}))
+    agents = ("-n", SYSTEM, "patch", "daemonset", "multicast-policy", "--type=merge", "-p")
+    kubectl(pods, *agents, '{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"}}}}}')
+    try:
+        until("no agent runs", lambda: "multicast-policy" not in kubectl(pods, "-n", SYSTEM, "get", "pods"), 60)
+        say(pods, "alone")
+        assert (heard(pods, "red")[-1], "alone-green" in heard(pods, "green")) == ("alone-red", False)
+        kubectl(pods, "annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
+        time.sleep(2)
+        say(pods, "late")
+        assert "late-green" not in heard(pods, "green"), "nothing is permitted without an agent"
+    finally:
+        kubectl(pods, *agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
+    until("green is on as well", lambda: acknowledged(pods, {"red", "green"}), 60)
+    Podman().run(["restart", "-t", "30", "mcastlab-e2e-k8s"], timeout=180)
+    order = until("systemd answers", lambda: started(pods), 120)
+    assert order["mcastlab-multicast-policy.service"] < order["kubelet.service"]
+    for namespace in ("red", "green"):
+        kubectl(pods, "-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", "pod/hears", "pod/says")
+    until("four ports are bound again", lambda: "goto ns_red" in rules(pods) and "goto ns_green" in rules(pods), 60)
+    say(pods, "again")
+    assert (heard(pods, "red")[-1], heard(pods, "green")[-1]) == ("again-red", "again-green")
+
+
+def started(lab: CliLab) -> dict[str, int]:
+    """When each unit became active, in microseconds since boot; nothing while the API server does not answer."""
+    process = lab.start("ssh", "k8s", "--", *KUBECTL, "get", "--raw=/readyz")
+    if process.wait(60):
+        return {}
+    names = ("mcastlab-multicast-policy.service", "kubelet.service")
+    shown = [lab.on("k8s", "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", name) for name in names]
+    return {name: int(text.split("=")[1]) for name, text in zip(names, shown, strict=True)}

@@ -1,0 +1,37 @@
+"""What the tests of multicast-policy need: root, nft, and the real CNI plug-ins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from provision.paths import cache_dir
+from tests.integration.multicast_policy.policy_node import Node
+
+NEEDED = ("bridge", "host-local")
+
+
+@pytest.fixture(scope="session")
+def cni_bin() -> Path:
+    """The folder of the real plug-ins: MCASTLAB_CNI_BIN, or the newest bundle's."""
+    if os.geteuid() != 0:
+        pytest.fail("these tests make network namespaces: run them as root")
+    given = os.environ.get("MCASTLAB_CNI_BIN")
+    bundles = sorted((cache_dir() / "bundles").glob("*/cni"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for folder in [Path(given)] if given else bundles:
+        if all((folder / name).is_file() for name in NEEDED):
+            return folder
+    pytest.fail("no folder with the CNI plug-ins was found: set MCASTLAB_CNI_BIN, or run `mcastlab artifacts build`")
+
+
+@pytest.fixture
+def node(tmp_path: Path, cni_bin: Path) -> Iterator[Node]:
+    """A node of its own for each test, with the default drop loaded and no agent."""
+    made = Node(tmp_path, cni_bin)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -1,0 +1,200 @@
+"""Who hears whom: real datagrams between pods of enabled namespaces, of others, and the node."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from tests.integration.multicast_policy.forged import udp
+from tests.integration.multicast_policy.policy_node import HERE, Node, Pod
+
+G4, G6 = "239.1.1.1", "ff1e::1:1"
+GROUPS = (G4, G6, "224.0.0.251", "ff02::fb")
+LIVELY = 0.4  # seconds in which everything sent has long arrived
+
+
+def by_group(pod: Pod) -> dict[str, set[str]]:
+    """Texts heard on each group."""
+    assert pod.hearing
+    found: dict[str, set[str]] = {}
+    for text, _, group in pod.hearing.all[1:]:
+        found.setdefault(group, set()).add(text)
+    return found
+
+
+def say_all(*pods: Pod) -> None:
+    for pod in pods:
+        for group in GROUPS:
+            pod.say(group, pod.name)
+    time.sleep(LIVELY)
+
+
+def node_says(node: Node, group: str, text: str) -> None:
+    node.exec(sys.executable, HERE / "peer.py", "say", "cni0", group, text)
+
+
+def test_nothing_passes_by_default_and_unicast_and_broadcast_do(node: Node) -> None:
+    """No agent at all, as between boot and its first rules."""
+    one, other = node.pod("green", "one"), node.pod("green", "other")
+    own = [other.address(4), other.address(6)]
+    other.hear(*GROUPS, "0.0.0.0", "::")  # noqa: S104
+    in_node = node.peer(node.netns, "hear", "cni0", *GROUPS)
+    assert in_node.next() == "ready"
+    say_all(one)
+    for group in GROUPS:
+        node_says(node, group, "node")
+    for address in [*own, "10.244.0.255"]:
+        one.say(address, f"to {address}")
+    time.sleep(LIVELY)
+    assert other.heard() >= {*(f"to {address}" for address in own), "to 10.244.0.255"}
+    assert not other.heard() & {"one", "node"}
+    assert {text for text, _, _ in in_node.all[1:]} <= {"node"}, "it hears itself at most"
+    assert node.counters()["dropped_unbound"] >= 12, "three copies to each group"
+    # The positive twin: without the table all of it passes.
+    node.exec("nft", "delete", "table", "bridge", "mcastlab")
+    say_all(one)
+    node_says(node, G4, "node")
+    time.sleep(LIVELY)
+    assert by_group(other)[G4] == {"one", "node"}
+    assert all("one" in by_group(other)[group] for group in GROUPS)
+    assert {text for text, _, _ in in_node.all[1:]} == {"one", "node"}
+
+
+def test_unicast_over_ipv6_finds_its_neighbour_whatever_the_policy(node: Node) -> None:
+    """Neighbour discovery passes before there is an agent, between namespaces, and to and from the node."""
+    one, other = node.pod("green", "one"), node.pod("red")
+    other.hear("::")
+    one.say(other.address(6), "unbound")
+    node.start_agent("green")
+    third = node.pod("blue", "third")
+    in_node = node.peer(node.netns, "hear", "cni0", "::")
+    assert in_node.next() == "ready"
+    for pod in (one, third):
+        pod.say(other.address(6), pod.name)
+        pod.say("fd00:10:244::1", pod.name)
+    node_says(node, other.address(6), "node")
+    time.sleep(LIVELY)
+    assert other.heard() == {"unbound", "one", "third", "node"}
+    assert {text for text, _, _ in in_node.all[1:]} == {"one", "third"}
+
+
+def test_namespaces_hear_themselves_and_nobody_else(node: Node) -> None:
+    node.start_agent("green", "blue")
+    names = ("green-1", "green-2", "blue-1", "blue-2", "red-1", "red-2")
+    pods = {name: node.pod(name.split("-")[0], name) for name in names}
+    for pod in pods.values():
+        pod.hear(*GROUPS)
+    say_all(*pods.values())
+    for group in GROUPS:
+        heard = {name: by_group(pod).get(group, set()) - {name} for name, pod in pods.items()}
+        assert heard == {
+            "green-1": {"green-2"}, "green-2": {"green-1"}, "blue-1": {"blue-2"}, "blue-2": {"blue-1"},
+            "red-1": set(), "red-2": set(),
+        }, group  # fmt: skip
+    counters = node.counters()
+    assert counters["delivered_green"] == counters["delivered_blue"] == 2 * 3 * len(GROUPS)
+    assert counters["dropped_in_red"] > counters["dropped_in_green"] >= 3 * len(GROUPS) * 2 * 4
+
+
+def test_names_that_nftables_does_not_have(node: Node) -> None:
+    node.start_agent("a-b", "ab")
+    one, other, third = node.pod("a-b", "one"), node.pod("a-b", "other"), node.pod("ab", "third")
+    for pod in (other, third):
+        pod.hear(G4)
+    one.say(G4, "hello")
+    time.sleep(LIVELY)
+    assert (other.heard(), third.heard()) == ({"hello"}, set())
+
+
+def test_the_node_belongs_to_no_namespace(node: Node) -> None:
+    node.start_agent("green")
+    green, red = node.pod("green", "green"), node.pod("red", "red")
+    for pod in (green, red):
+        pod.hear(*GROUPS)
+    in_node = node.peer(node.netns, "hear", "cni0", *GROUPS)
+    assert in_node.next() == "ready"
+    for group in GROUPS:
+        node_says(node, group, "node")
+    say_all(green, red)
+    assert green.heard() - {"green"} == red.heard() - {"red"} == set()
+    assert {text for text, _, _ in in_node.all[1:]} <= {"node"}, "it hears itself at most"
+
+
+def test_groups_declared_for_nodes_reach_enabled_namespaces_only(node: Node) -> None:
+    node.start_agent("green", node_groups=(G4, G6))
+    green, red = node.pod("green", "green"), node.pod("red", "red")
+    for pod in (green, red):
+        pod.hear(*GROUPS)
+    in_node = node.peer(node.netns, "hear", "cni0", *GROUPS)
+    assert in_node.next() == "ready"
+    for group in GROUPS:
+        node_says(node, group, "node")
+    say_all(green, red)
+    assert {group for group, texts in by_group(green).items() if "node" in texts} == {G4, G6}
+    assert red.heard() <= {"red"}
+    from_pods = {(text, group) for text, _, group in in_node.all[1:] if text != "node"}
+    assert from_pods == {("green", G4), ("green", G6)}
+    assert node.counters()["delivered_green"] == 2 * 3
+    assert node.counters()["node_received"] == 2 * 3
+    node.permit("green")
+    before = len(in_node.all), len(green.heard())
+    node_says(node, G4, "again")
+    green.say(G4, "green")
+    time.sleep(LIVELY)
+    assert "again" not in green.heard()
+    assert {text for text, _, _ in in_node.all[before[0] :]} <= {"again"}
+
+
+def test_switching_off_stops_a_flow_that_runs(node: Node) -> None:
+    node.start_agent("green")
+    sender, other = node.pod("green"), node.pod("green")
+    other.hear(G4)
+    flow = node.peer(sender.netns, "say", "eth0", G4, "flow", "400", "0.005")
+    assert other.hearing
+    assert other.hearing.next()[0] == "flow"
+    node.permit()
+    time.sleep(0.1)
+    stopped = len(other.hearing.all)
+    time.sleep(0.3)
+    assert len(other.hearing.all) == stopped
+    assert flow.process.poll() is None, "the sender still sends"
+    node.permit("green")
+    deadline = time.monotonic() + 2
+    while len(other.hearing.all) == stopped and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(other.hearing.all) > stopped
+
+
+def test_sources_are_told_apart(node: Node) -> None:
+    """SSM: the bridge holds (S,G), and only the source that was joined is heard."""
+    node.start_agent("green")
+    wanted, unwanted, receiver = node.pod("green", "wanted"), node.pod("green", "unwanted"), node.pod("green")
+    receiver.hear(f"232.1.1.1<{wanted.address()}")
+    deadline = time.monotonic() + 5
+    entries: list[dict[str, Any]] = []
+    while not entries and time.monotonic() < deadline:
+        entries = [entry for entry in node.groups() if entry["grp"] == "232.1.1.1"]
+    assert {entry["port"] for entry in entries} == {receiver.port}
+    assert {entry["filter_mode"] for entry in entries} == {"include"}, "exclude would be any source"
+    assert [entry["src"] for entry in entries if "src" in entry] == [wanted.address()]
+    for pod in (unwanted, wanted):
+        pod.say("232.1.1.1", pod.name)
+    time.sleep(LIVELY)
+    assert receiver.heard() == {"wanted"}
+
+
+@pytest.mark.parametrize("trick", ["ethernet-unicast", "ethernet-broadcast"])
+def test_an_ip_group_in_another_ethernet_address_is_no_way_around(node: Node, trick: str) -> None:
+    node.start_agent("green", "red")
+    green, red, other = node.pod("green"), node.pod("red"), node.pod("green")
+    for pod in (red, other):
+        pod.hear(G4)
+    for target in (red, other):
+        mac = next(i["mac"] for i in target.result["interfaces"] if i.get("sandbox")).replace(":", "")
+        frame = (mac if trick == "ethernet-unicast" else "f" * 12) + udp(green.address(), G4, trick)[12:]
+        green.frames(frame)
+    time.sleep(LIVELY)
+    assert (red.heard(), other.heard()) == (set(), {trick})

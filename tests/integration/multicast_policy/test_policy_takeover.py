@@ -1,0 +1,127 @@
+"""A pod that wants to take over: queries, routers' messages and forged sources change nothing for the others."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tests.integration.multicast_policy import forged
+from tests.integration.multicast_policy.policy_node import Node, Pod, run
+
+G4, G6 = "239.1.1.1", "ff1e::1:1"
+LIVELY = 0.4
+
+
+def attack(pod: Pod, victim: Pod) -> None:
+    """Queries in every version, from the pod's own address (lower than the bridge's) and from the bridge's own."""
+    mac = next(i["mac"] for i in victim.result["interfaces"] if i.get("sandbox"))
+    forged.MAC = bytes.fromhex(mac.replace(":", ""))
+    for source, source6 in (("0.0.0.1", "fe80::1"), (pod.address(), "fe80::2"), ("10.244.0.1", "fe80::3")):
+        pod.frames(*forged.queries(source, source6))
+
+
+EVERY_HALF_SECOND = ["mcast_query_interval", "50", "mcast_startup_query_interval", "50"]
+QUERIES = """\
+table inet t {
+	counter four { }
+	counter six { }
+	chain c {
+		type filter hook prerouting priority 0;
+		igmp type membership-query counter name four
+		icmpv6 type mld-listener-query counter name six
+	}
+}
+"""
+
+
+def asked(pod: Pod, seconds: float) -> set[str]:
+    """Which queries reach `pod` within `seconds`."""
+    inside = ("ip", "netns", "exec", pod.netns, "nft")
+    run(*inside, "-f", "-", text=QUERIES)
+    time.sleep(seconds)
+    shown = json.loads(run(*inside, "-j", "list", "counters"))
+    run(*inside, "delete", "table", "inet", "t")
+    found = [item["counter"] for item in shown["nftables"] if "counter" in item]
+    return {counter["name"] for counter in found if counter["packets"]}
+
+
+def test_queries_from_pods_change_nothing(node: Node) -> None:
+    """The bridge goes on asking, no port becomes a router's, and no pod falls back to a version without sources."""
+    for settings in (["mcast_querier", "0"], [*EVERY_HALF_SECOND, "mcast_querier", "1"]):
+        node.ip("link", "set", "cni0", "type", "bridge", *settings)
+    node.start_agent("green")
+    attacker, victim, sender = (node.pod("green") for _ in range(3))
+    victim.hear(G4, G6)
+    attack(attacker, victim)
+    assert asked(victim, 2) == {"four", "six"}
+    assert node.routers() == []
+    assert victim.igmp_version() == "V3"
+    assert node.counters()["dropped_control"] == 3 * 2 * 11, "every one of them"
+    sender.say(G4, "still")
+    sender.say(G6, "still6")
+    time.sleep(LIVELY)
+    assert victim.heard() == {"still", "still6"}
+    # The positive twin: without the table, the same frames silence the bridge and make the victim fall back.
+    node.exec("nft", "delete", "table", "bridge", "mcastlab")
+    attack(attacker, victim)
+    assert victim.igmp_version() == "V1"
+    assert asked(victim, 2) == set()
+
+
+def test_ports_are_never_routers(node: Node) -> None:
+    node.start_agent("green")
+    pod = node.pod("green")
+    flag = f"/sys/class/net/{pod.port}/brport/multicast_router"
+    assert node.exec("cat", flag).strip() == "0"
+    node.exec("sh", "-c", f"echo 1 >{flag}")
+    node.permit("green", "red")
+    assert node.exec("cat", flag).strip() == "0", "the agent closes it again"
+
+
+def test_forged_sources_are_dropped(node: Node) -> None:
+    node.start_agent("green")
+    attacker, victim, other = node.pod("green", "attacker"), node.pod("green"), node.pod("green", "other")
+    victim.hear(G4)
+    for source in (other.address(), "10.244.0.1", "192.0.2.1", "0.0.0.0", "127.0.0.1"):  # noqa: S104
+        attacker.frames(forged.udp(source, G4, f"as {source}"))
+    attacker.frames(forged.udp(attacker.address(), G4, "as myself"))
+    time.sleep(LIVELY)
+    assert victim.heard() == {"as myself"}
+    assert node.counters()["dropped_forged"] == 5 * 2
+    node.exec("nft", "delete", "table", "bridge", "mcastlab")
+    attacker.frames(forged.udp(other.address(), G4, f"as {other.address()}"))
+    time.sleep(LIVELY)
+    assert f"as {other.address()}" in victim.heard()
+
+
+def test_forged_reports_change_nothing(node: Node) -> None:
+    """A leave in another's name, and a report from an address that is not the pod's, never reach the bridge."""
+    node.start_agent("green")
+    attacker, victim, sender = (node.pod("green") for _ in range(3))
+    victim.hear(G4)
+    group = bytes([239, 1, 1, 1])
+    leave = forged.igmp(0x17, group, 0)
+    v3_leave = forged.igmp(0x22, bytes([0, 0, 0, 1, 3, 0, 0, 0]) + group, 0)
+    for source in (victim.address(), sender.address(), "10.244.0.1"):
+        attacker.frames(forged.ipv4(source, "224.0.0.2", forged.IGMP, leave))
+        attacker.frames(forged.ipv4(source, "224.0.0.22", forged.IGMP, v3_leave))
+    time.sleep(LIVELY)
+    assert node.counters()["dropped_forged"] == 3 * 2 * 2
+    ports = [entry["port"] for entry in node.groups() if entry["grp"] == G4]
+    assert ports == [victim.port]
+    sender.say(G4, "still")
+    time.sleep(LIVELY)
+    assert victim.heard() == {"still"}
+
+
+def test_reports_reach_the_bridge_before_the_port_is_bound(node: Node) -> None:
+    """No agent: the pod joins all the same, and is heard and hears as soon as there is one."""
+    one, other = node.pod("green"), node.pod("green")
+    other.hear(G4, G6)
+    assert {entry["grp"] for entry in node.groups() if entry["port"] == other.port} >= {G4, G6}
+    one.say(G4, "early")
+    node.start_agent("green")
+    one.say(G4, "late")
+    one.say(G6, "late6")
+    time.sleep(LIVELY)
+    assert other.heard() == {"late", "late6"}
