@@ -100,8 +100,8 @@ def measure(seconds: float, size: int) -> float:
     here = [sys.executable, str(Path(__file__).resolve())]
     listen = ["ip", "netns", "exec", "bench1", *here, "receive", "--seconds", str(seconds)]
     receiver = subprocess.Popen(listen, stdout=subprocess.PIPE, text=True)
-    assert receiver.stdout
-    assert receiver.stdout.readline() == "ready\n"
+    if not receiver.stdout or receiver.stdout.readline() != "ready\n":
+        sys.exit("the receiver did not start")
     send = ["ip", "netns", "exec", "bench0", *here, "send", "--seconds", str(seconds), "--size", str(size)]
     subprocess.run(send, check=True)
     out, _ = receiver.communicate(timeout=30)

@@ -148,7 +148,7 @@ def token(lab: CliLab, account: str, *more: str) -> str:
 
 def as_account(lab: CliLab, secret: str, *args: str, code: int = 0) -> str:
     """What kubectl says as a ServiceAccount: with its token, and without the administrator's certificate."""
-    server = ("--server=https://10.98.1.11:6443", "--certificate-authority=/etc/kubernetes/pki/ca.crt")
+    server = ("--server=https://127.0.0.1:6443", "--certificate-authority=/etc/kubernetes/pki/ca.crt")
     done = lab("ssh", "k8s", "--", "kubectl", "--kubeconfig=/dev/null", *server, f"--token={secret}", *args, code=code)
     return done.stdout + done.stderr
 
@@ -214,7 +214,7 @@ def test_rules_stay_without_an_agent_and_come_back_with_the_node(pods: CliLab) -
     finally:
         kubectl(pods, *agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
     until("green is on as well", lambda: acknowledged(pods, {"red", "green"}), 60)
-    Podman().run(["restart", "-t", "30", "mcastlab-e2e-k8s"], timeout=180)
+    Podman().run(["restart", "-t", "30", f"mcastlab-{pods.name}-k8s"], timeout=180)
     order = until("systemd answers", lambda: started(pods), 120)
     assert order["mcastlab-multicast-policy.service"] < order["kubelet.service"]
     for namespace in ("red", "green"):
