@@ -39,7 +39,7 @@ def get(lab: CliLab, *args: str) -> Any:
 
 
 def create(lab: CliLab, manifest: dict[str, Any]) -> None:
-    lab.on("k8s", "sh", "-c", f"echo {shlex.quote(json.dumps(manifest))} | {' '.join(KUBECTL)} create -f -")
+    lab.on("k8s", "sh", "-c", f"printf %s {shlex.quote(json.dumps(manifest))} | {' '.join(KUBECTL)} create -f -")
 
 
 def until(what: str, probe: Callable[[], Any], seconds: float = 20) -> Any:
@@ -232,3 +232,13 @@ def started(lab: CliLab) -> dict[str, int]:
     names = ("mcastlab-multicast-policy.service", "kubelet.service")
     shown = [lab.on("k8s", "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", name) for name in names]
     return {name: int(text.split("=")[1]) for name, text in zip(names, shown, strict=True)}
+
+
+def test_a_node_with_another_bridge_is_refused_and_the_bridge_is_named(lab: CliLab) -> None:
+    if "ibrname" in lab.on("k8s", "cat", "/run/mcastlab/multicast-policy/base.nft"):
+        pytest.fail("this kernel can tell bridges apart, so nothing is to be refused: test the scoped rules here")
+    lab.on("k8s", "ip", "link", "add", "other0", "type", "bridge")
+    try:
+        assert "the bridge 'other0' beside the pods' 'cni0'" in " ".join(lab("up", code=3).stderr.split())
+    finally:
+        lab.on("k8s", "ip", "link", "delete", "other0")
