@@ -57,7 +57,7 @@ def updates(folder: Path, rounds: int) -> None:
     for namespaces, count in ((200, 100), (200, 1000)):
         nft.load(base(folder))
         found, names = ports(count, namespaces), tuple(f"ns-{n}" for n in range(namespaces))
-        took = []
+        took, worked = [], processor()
         for number in range(rounds):
             # A namespace fewer each second time: what a switch does.
             policy = Policy(number, names[: namespaces - number % 2])
@@ -65,13 +65,20 @@ def updates(folder: Path, rounds: int) -> None:
             present = rules.Present.of(nft.listing() or {"nftables": []})
             nft.apply(rules.document(policy, found, present))
             took.append(time.perf_counter() - started)
+        worked = (processor() - worked) / rounds
         children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         print(
             f"{namespaces} namespaces, {count:4} ports: median {statistics.median(took):.3f} s, "
-            f"worst {max(took):.3f} s of {rounds}; memory: nft up to {children:.0f} MiB"
+            f"worst {max(took):.3f} s of {rounds}, of the processor {worked:.3f} s; nft has up to {children:.0f} MiB"
         )
         sh("nft delete table bridge mcastlab")
     print(f"this process, which has the rules' code and no Kubernetes client: {rss():.0f} MiB")
+
+
+def processor() -> float:
+    """Seconds of processor time that this process and its children have had."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def rss() -> float:
@@ -100,8 +107,8 @@ def measure(seconds: float, size: int) -> float:
     here = [sys.executable, str(Path(__file__).resolve())]
     listen = ["ip", "netns", "exec", "bench1", *here, "receive", "--seconds", str(seconds)]
     receiver = subprocess.Popen(listen, stdout=subprocess.PIPE, text=True)
-    assert receiver.stdout
-    assert receiver.stdout.readline() == "ready\n"
+    if not receiver.stdout or receiver.stdout.readline() != "ready\n":
+        sys.exit("the receiver did not start")
     send = ["ip", "netns", "exec", "bench0", *here, "send", "--seconds", str(seconds), "--size", str(size)]
     subprocess.run(send, check=True)
     out, _ = receiver.communicate(timeout=30)

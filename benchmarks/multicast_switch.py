@@ -1,7 +1,7 @@
 """How quick the switch is, on a lab that is up: from the annotation to the first datagram, and to the last.
 
-A pod sends 1,000 datagrams a second, another of the same namespace listens; the namespace is annotated and the annotation
-removed, again and again. Times are of this machine's clock, which nodes in containers share. Usage:
+A pod sends 1,000 datagrams a second, another of the same namespace listens; the namespace is annotated and the
+annotation removed, again and again. Times are of this machine's clock, which nodes in containers share. Usage:
 
     benchmarks/multicast_switch.py KUBECONFIG IMAGE [--switches 200]
 """
@@ -80,12 +80,28 @@ def events(kube: Kube) -> list[tuple[str, float]]:
     return [(line.split()[0], float(line.split()[1])) for line in text.splitlines()]
 
 
+def delays(kind: str, asked: list[tuple[str, float]], found: list[tuple[str, float]]) -> list[float]:
+    """For each switch of `kind` the seconds to the first datagram after it, or to the last before the next switch.
+
+    A busy machine makes silences of its own within a flow: only the first and the last event of a turn count.
+    """
+    delays = []
+    for (what, sent), (_, until) in zip(asked, [*asked[1:], ("", float("inf"))], strict=True):
+        if what != kind:
+            continue
+        seen = [moment for event, moment in found if event == kind and sent - 0.01 <= moment < until]
+        if not seen:
+            sys.exit(f"switch '{kind}' at {sent} had no effect before the next one")
+        delays.append(max(0.0, (seen[0] if kind == "on" else seen[-1]) - sent))
+    return delays
+
+
 def shown(name: str, times: list[float]) -> str:
     """Median, p99 and worst, in milliseconds."""
     ordered = sorted(times)
     p99 = ordered[min(len(ordered) - 1, round(0.99 * len(ordered)))]
-    median, worst = statistics.median(ordered), ordered[-1]
-    return f"{name:<32} median {median * 1e3:6.0f} ms  p99 {p99 * 1e3:6.0f} ms  worst {worst * 1e3:6.0f} ms  of {len(ordered)}"
+    median, p99, worst = (1000 * value for value in (statistics.median(ordered), p99, ordered[-1]))
+    return f"{name:<32} median {median:6.0f} ms  p99 {p99:6.0f} ms  worst {worst:6.0f} ms  of {len(ordered)}"
 
 
 def main() -> None:
@@ -113,12 +129,8 @@ def main() -> None:
         found = events(kube)
     finally:
         kube.request("DELETE", _PATH)
-    kinds = [kind for kind, _ in found]
-    if kinds != [kind for kind, _ in asked]:
-        sys.exit(f"{len(asked)} switches were made and {len(found)} seen: a switch took longer than the pause")
     for kind, name in (("on", "annotation to first datagram"), ("off", "annotation removed to last")):
-        pairs = zip(asked, found, strict=True)
-        print(shown(name, [max(0.0, seen - sent) for (what, sent), (_, seen) in pairs if what == kind]))
+        print(shown(name, delays(kind, asked, found)))
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def _known(data: Any, known: Any, path: KeyPath = ()) -> tuple[Any, list[Finding
             else:
                 findings.append(_unknown((*path, key), list(known)))
         return kept, findings
-    if isinstance(data, list) and isinstance(known, list):
+    if isinstance(data, list) and isinstance(known, list) and known:
         pairs = [_known(item, known[0], (*path, index)) for index, item in enumerate(data)]
         return [item for item, _ in pairs], [finding for _, inner in pairs for finding in inner]
     return data, findings
@@ -137,9 +137,18 @@ def _mended(whole: dict[Any, Any], error: ValidationError) -> tuple[Lab, list[Fi
     findings = [describe(item) for item in errors]
     standard = defaults()
     for finding in findings:
-        parent = _at(whole, finding.path[:-1])
-        parent[finding.path[-1]] = copy.deepcopy(_at(standard, finding.path, first_items=True))
+        path = _replaceable(standard, finding.path)
+        parent = _at(whole, path[:-1])
+        parent[path[-1]] = copy.deepcopy(_at(standard, path, first_items=True))
     return Lab.model_validate(whole), findings
+
+
+def _replaceable(standard: Any, path: KeyPath) -> KeyPath:
+    """`path`, or that of the list in it whose default is empty: no item could stand in for one of its."""
+    for length in range(1, len(path)):
+        if _at(standard, path[:length], first_items=True) == []:
+            return path[:length]
+    return path
 
 
 def _at(value: Any, path: KeyPath, *, first_items: bool = False) -> Any:

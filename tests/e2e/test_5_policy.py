@@ -39,7 +39,7 @@ def get(lab: CliLab, *args: str) -> Any:
 
 
 def create(lab: CliLab, manifest: dict[str, Any]) -> None:
-    lab.on("k8s", "sh", "-c", f"echo {shlex.quote(json.dumps(manifest))} | {' '.join(KUBECTL)} create -f -")
+    lab.on("k8s", "sh", "-c", f"printf %s {shlex.quote(json.dumps(manifest))} | {' '.join(KUBECTL)} create -f -")
 
 
 def until(what: str, probe: Callable[[], Any], seconds: float = 20) -> Any:
@@ -148,7 +148,7 @@ def token(lab: CliLab, account: str, *more: str) -> str:
 
 def as_account(lab: CliLab, secret: str, *args: str, code: int = 0) -> str:
     """What kubectl says as a ServiceAccount: with its token, and without the administrator's certificate."""
-    server = ("--server=https://10.98.1.11:6443", "--certificate-authority=/etc/kubernetes/pki/ca.crt")
+    server = ("--server=https://127.0.0.1:6443", "--certificate-authority=/etc/kubernetes/pki/ca.crt")
     done = lab("ssh", "k8s", "--", "kubectl", "--kubeconfig=/dev/null", *server, f"--token={secret}", *args, code=code)
     return done.stdout + done.stderr
 
@@ -214,7 +214,7 @@ def test_rules_stay_without_an_agent_and_come_back_with_the_node(pods: CliLab) -
     finally:
         kubectl(pods, *agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
     until("green is on as well", lambda: acknowledged(pods, {"red", "green"}), 60)
-    Podman().run(["restart", "-t", "30", "mcastlab-e2e-k8s"], timeout=180)
+    Podman().run(["restart", "-t", "30", f"mcastlab-{pods.name}-k8s"], timeout=180)
     order = until("systemd answers", lambda: started(pods), 120)
     assert order["mcastlab-multicast-policy.service"] < order["kubelet.service"]
     for namespace in ("red", "green"):
@@ -232,3 +232,13 @@ def started(lab: CliLab) -> dict[str, int]:
     names = ("mcastlab-multicast-policy.service", "kubelet.service")
     shown = [lab.on("k8s", "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", name) for name in names]
     return {name: int(text.split("=")[1]) for name, text in zip(names, shown, strict=True)}
+
+
+def test_a_node_with_another_bridge_is_refused_and_the_bridge_is_named(lab: CliLab) -> None:
+    if "ibrname" in lab.on("k8s", "cat", "/run/mcastlab/multicast-policy/base.nft"):
+        pytest.fail("this kernel can tell bridges apart, so nothing is to be refused: test the scoped rules here")
+    lab.on("k8s", "ip", "link", "add", "other0", "type", "bridge")
+    try:
+        assert "the bridge 'other0' beside the pods' 'cni0'" in " ".join(lab("up", code=3).stderr.split())
+    finally:
+        lab.on("k8s", "ip", "link", "delete", "other0")

@@ -202,7 +202,7 @@ def test_the_schema_refuses_what_an_editor_can_see(name: str) -> None:
 def keys(value: Any, prefix: str = "") -> set[str]:
     """The keys under `value` as docs/configuration.md writes them: lan.subnet, hosts[].name."""
     if isinstance(value, list):
-        return keys(value[0], f"{prefix}[]") if isinstance(value[0], dict) else set()
+        return keys(value[0], f"{prefix}[]") if value and isinstance(value[0], dict) else set()
     if not isinstance(value, dict):
         return set()
     found = set()

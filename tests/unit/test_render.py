@@ -125,7 +125,7 @@ def test_everything_is_rendered_where_nothing_runs(made: bool, monkeypatch: pyte
     monkeypatch.setattr("provision.artifacts.document", document)
     text = "".join(render.render(kind, config.load(None)) for kind in render.KINDS)
     kinds = [item.get("kind", "inventory") for item in yaml.safe_load_all(text)]
-    assert kinds[:2] == ["NetworkAttachmentDefinition", "Pod"] and kinds[-1] == "inventory"
+    assert kinds[:4] == ["NetworkAttachmentDefinition", "Network", "ConfigMap", "Pod"] and kinds[-1] == "inventory"
     assert f"localhost/mcastlab/tools:{'made' if made else assumed.NOT_MADE}" in text
 
 
@@ -134,7 +134,7 @@ def test_an_unknown_kind_is_named_with_those_there_are() -> None:
         render.render("network", config.load(None))
     assert str(caught.value) == (
         "There is nothing named 'network' to render\n"
-        "  remedy: Choose one of: namespaces, networks, pods, kubeadm, inventory"
+        "  remedy: Choose one of: namespaces, networks, multicast, pods, kubeadm, inventory"
     )
 
 
