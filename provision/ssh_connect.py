@@ -9,7 +9,7 @@ from provision.errors import HostError, InputError
 from provision.providers.base import Machine
 
 if TYPE_CHECKING:
-    from paramiko import SSHClient
+    from paramiko import PKey, SSHClient
 
 CONNECT_SECONDS = 10.0
 
@@ -27,7 +27,7 @@ def connect(machine: Machine) -> SSHClient:
             machine.address,
             machine.port,
             machine.user,
-            pkey=paramiko.PKey.from_path(machine.key_file) if machine.key_file else None,
+            pkey=_load_key(machine.key_file, machine.name) if machine.key_file else None,
             timeout=CONNECT_SECONDS,
             banner_timeout=CONNECT_SECONDS,
             auth_timeout=CONNECT_SECONDS,
@@ -44,8 +44,6 @@ def _explained(error: Exception, machine: Machine) -> Exception:
     """`error` of paramiko as one of ours; an error that is neither SSH's nor the system's is returned as it is."""
     import paramiko
 
-    if machine.key_file and isinstance(error, (paramiko.PasswordRequiredException, FileNotFoundError)):
-        return _unusable_key(error, machine.key_file, machine.name)
     if isinstance(error, paramiko.BadHostKeyException):
         return HostError(
             f"Host '{machine.name}' shows another host key than the pinned one",
@@ -59,8 +57,9 @@ def _explained(error: Exception, machine: Machine) -> Exception:
             f"Host '{machine.name}' has no pinned host key", where=endpoint(machine), remedy=_unknown_key(machine)
         )
     if isinstance(error, (paramiko.SSHException, OSError)):
+        reason = str(error).removeprefix("[Errno None] ") or type(error).__name__
         return HostError(
-            f"Host '{machine.name}' cannot be reached by SSH: {error or type(error).__name__}",
+            f"Host '{machine.name}' cannot be reached by SSH: {reason}",
             where=endpoint(machine),
             remedy="Check that it runs"
             + ("" if machine.borrowed else " (`mcastlab status`)")
@@ -69,14 +68,25 @@ def _explained(error: Exception, machine: Machine) -> Exception:
     return error
 
 
-def _unusable_key(error: Exception, key_file: Path, host: str) -> InputError:
-    if isinstance(error, FileNotFoundError):
-        return InputError(f"The key for host '{host}' does not exist", where=str(key_file), remedy="Correct its path")
-    return InputError(
-        f"The key for host '{host}' has a passphrase",
-        where=str(key_file),
-        remedy="Add it to the SSH agent (`ssh-add`) and remove `key`, which then is the agent's",
-    )
+def _load_key(key_file: Path, host: str) -> PKey:
+    """The private key; raises InputError where the file cannot be used as it is."""
+    import paramiko
+
+    try:
+        return paramiko.PKey.from_path(key_file)
+    except (TypeError, paramiko.PasswordRequiredException) as error:  # cryptography's and paramiko's own word for it
+        raise InputError(
+            f"The key for host '{host}' has a passphrase",
+            where=str(key_file),
+            remedy="Add it to the SSH agent (`ssh-add`) and remove `key`, which then is the agent's",
+        ) from error
+    except (OSError, ValueError, paramiko.SSHException) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        raise InputError(
+            f"The key for host '{host}' cannot be read: {reason}",
+            where=str(key_file),
+            remedy="Correct its path; it begins at lab.yml",
+        ) from error
 
 
 def _refused(machine: Machine) -> HostError:

@@ -24,6 +24,25 @@ LABEL = "mcastlab.test"
 _NOT_PLAIN = "rmdir /opt/mcastlab /opt/cni/bin /opt/cni /etc/cni/net.d /etc/cni 2>/dev/null; true"
 
 
+# Everything that a lab could leave behind, one thing a line: files with their sizes and checksums where they are
+# settings, packages, users, units, packet filter, kernel settings, links and routes. What any hour of a running system
+# changes by itself is left out.
+_SNAPSHOT = r"""
+find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /var/tmp -o -path /var/log \) -prune \
+  -o -type f ! -path '/var/lib/*' -printf 'file %p %s %m\n' -o ! -type f -printf '%y %p %m\n'
+find /var/lib -path /var/lib/systemd -prune -o -printf '%y %p\n'
+find /etc /usr/local -type f ! -name ld.so.cache -exec sha256sum {} +
+dpkg-query --show --showformat='package ${Package} ${Version} ${db:Status-Status}\n'
+systemctl list-unit-files --no-legend --no-pager | sed 's/^/unit /'
+systemctl list-units --no-legend --no-pager --plain --type=service --state=active | awk '{print "running", $1}'
+nft list ruleset | sed 's/^/nft /'
+sysctl -a 2>/dev/null | grep ^net | grep -vE 'nf_conntrack_count|\.neigh\.|stable_secret'
+ip -br link | awk '{print "link", $1}'
+ip route show table all | sed 's/^/route /'
+ip -6 route show table all | sed 's/ pref .*//; s/^/route6 /'
+"""
+
+
 @dataclass
 class BareHost:
     name: str
@@ -61,6 +80,10 @@ class Fleet:
         """What a shell script prints on a host, run past SSH: the test's own hands on the machine."""
         args = ["exec", self.host(name).container(self.name), "sh", "-ec", script]
         return self.podman.run(args, timeout=timeout).stdout
+
+    def snapshot(self, name: str) -> list[str]:
+        """All that a lab could leave behind on a host, sorted."""
+        return sorted(set(self.on(name, _SNAPSHOT, timeout=120).splitlines()))
 
     def start(self, lan: Lan) -> None:
         image = self.image or artifacts.ensure(lambda _line: None).node_image

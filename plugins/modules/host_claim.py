@@ -115,11 +115,16 @@ _FOLDERS = (
     "/usr/libexec/kubernetes/kubelet-plugins/volume",
     "/usr/libexec/kubernetes/kubelet-plugins",
     "/usr/libexec/kubernetes",
+    "/usr/lib/modules",
+    "/run/mcastlab",
+    "/run/netns",
+    "/run/nri",
     "/var/lib/cni/networks",
     "/var/lib/cni/results",
     "/var/lib/cni",
-    "/run/mcastlab",
 )
+# Folders in which CNI plug-ins keep what they gave out, in places named by networks, containers and attachers.
+_RECORDS = ("/var/lib/cni/networks", "/var/lib/cni/results", "/var/lib/cni")
 
 
 def lab_here():
@@ -187,11 +192,11 @@ def settings():
 def claim(lab):
     """Note what there was, then whose the host is: who finds the marker finds the note as well."""
     os.makedirs(FOLDER, mode=0o755, exist_ok=True)
-    folders = [path for path in _FOLDERS if os.path.isdir(path)]
     before = {
         "settings": settings(),
         "tables": tables(),
-        "folders": folders,
+        "folders": [path for path in folders() if os.path.isdir(path)],
+        "records": records(),
         "br_netfilter": os.path.exists("/proc/sys/net/bridge"),
     }
     for path, text in ((BEFORE, json.dumps(before)), (MARKER, lab)):
@@ -209,13 +214,14 @@ def release():
             run("nft", "delete", "table", *table.split(" ", 1))
     if not before["br_netfilter"] and not node()["in_container"]:
         run("modprobe", "-r", "br_netfilter")
-    for path in _FOLDERS:
-        if path not in before["folders"]:
-            remove_empty(path)
+    for path in records():
+        if path not in before["records"]:
+            remove_record(path)
+    remove_empty([path for path in folders() if path not in before["folders"]])
     for path in (BEFORE, MARKER):
         if os.path.exists(path):
             os.unlink(path)
-    remove_empty(FOLDER)
+    remove_empty([FOLDER])
 
 
 def noted():
@@ -224,7 +230,33 @@ def noted():
         with open(BEFORE, encoding="utf-8") as stream:
             return json.load(stream)
     except OSError:
-        return {"settings": {}, "tables": tables(), "folders": _FOLDERS, "br_netfilter": True}
+        return {
+            "settings": {},
+            "tables": tables(),
+            "folders": folders(),
+            "records": records(),
+            "br_netfilter": True,
+        }
+
+
+def folders():
+    """The folders that a lab may make, and those that Ansible makes in the home of who logs in."""
+    home = os.path.expanduser(f"~{os.environ.get('SUDO_USER', 'root')}")
+    return [*_FOLDERS, f"{home}/.ansible/tmp", f"{home}/.ansible"]
+
+
+def records():
+    """What lies in the folders of CNI plug-ins, but these themselves."""
+    inside = (os.path.join(place, name) for place in _RECORDS if os.path.isdir(place) for name in os.listdir(place))
+    return [path for path in inside if path not in _RECORDS]
+
+
+def remove_record(path):
+    """Remove a file, or a folder with all that is in it."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
 
 
 def put_back(earlier):
@@ -236,10 +268,11 @@ def put_back(earlier):
                 stream.write(value)
 
 
-def remove_empty(folder):
-    """Remove a folder if it is there and has nothing in it."""
-    if os.path.isdir(folder) and not os.listdir(folder):
-        os.rmdir(folder)
+def remove_empty(paths):
+    """Remove those folders that are there and have nothing in them."""
+    for path in paths:
+        if os.path.isdir(path) and not os.listdir(path):
+            os.rmdir(path)
 
 
 def left_over(table):

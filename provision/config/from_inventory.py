@@ -95,7 +95,7 @@ def _listed(place: Path, name: str) -> dict[str, Any]:
         raise InputError(
             "Ansible cannot read this inventory",
             where=name,
-            detail=getattr(error, "detail", "") or str(error),
+            detail=(getattr(error, "detail", "") or str(error)).replace(str(place.resolve()), name),
             remedy=f"Mend it until `ansible-inventory -i {name} --list` shows its hosts",
         ) from error
     return content
@@ -109,6 +109,13 @@ def _insist_on_groups(name: str, content: Mapping[str, Any], members: Mapping[st
             f"The inventory has no host in group {' and '.join(missing)}; groups that it has: {there}",
             where=name,
             remedy="Put the Kubernetes node into group 'control_plane' and the hosts that send into 'sources'",
+        )
+    if len(members["control_plane"]) > 1:
+        names = ", ".join(f"'{host}'" for host in members["control_plane"])
+        raise InputError(
+            f"Group 'control_plane' has {len(members['control_plane'])} hosts, and a lab has one: {names}",
+            where=name,
+            remedy="Leave one of them in it",
         )
     if twice := sorted({*members["control_plane"]} & {*members["sources"]}):
         raise InputError(

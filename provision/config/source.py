@@ -55,18 +55,13 @@ class Source:
     def error(self, finding: Finding) -> tuple[int, InputError]:
         """`finding` as an error, and the line that it is on: that of the first of its paths that the file has."""
         written = next((path for path in finding.paths if self._node(path)), finding.path)
-        if self.inventory and written[:1] == ("hosts",):
-            where = f"{self.inventory}{self._host(written)}"
+        if self.inventory and written[:1] == ("hosts",) and isinstance(written[1], int):
+            where = f"{self.inventory}: host '{self.data['hosts'][written[1]]['name']}'"
             return self.line(("ssh", "inventory")), InputError(finding.problem, where=where, remedy=finding.remedy)
         line = self.line(written)
         place = f"{self.name}:{line}" if line else self.name
         where = f"{place}: {dotted(written)}" if written else place
         return line, InputError(finding.problem, where=where, remedy=finding.remedy)
-
-    def _host(self, path: KeyPath) -> str:
-        """Which of the inventory's hosts `path` leads to, if to one."""
-        index = path[1] if len(path) > 1 else None
-        return f": host '{self.data['hosts'][index]['name']}'" if isinstance(index, int) else ""
 
     def line(self, path: KeyPath) -> int:
         """The line of `path`, or of the nearest part of it that the file has; 0 without any."""

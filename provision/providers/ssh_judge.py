@@ -89,7 +89,7 @@ def _interface(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
 
 
 def _addresses(lab: Lab, host: Host, link: Mapping[str, Any]) -> Iterator[Finding]:
-    has = [info["local"] for info in link["addr_info"]]
+    has = [info["local"] for info in link["addr_info"] if info["scope"] == "global"]
     wanted = [(host.address, lab.lan.subnet), *([(host.address6, lab.lan.subnet6)] if lab.dual_stack else [])]
     for address, subnet in wanted:
         if str(address) not in has and subnet is not None:
@@ -98,7 +98,7 @@ def _addresses(lab: Lab, host: Host, link: Mapping[str, Any]) -> Iterator[Findin
                 f"ip address add {address}/{subnet.prefixlen} dev {link['ifname']}, and in its network configuration as"
                 f" well; addresses that it has: {shown}"
             )
-            yield f"has not the address {address} on interface '{link['ifname']}'", "", remedy
+            yield f"does not have the address {address} on interface '{link['ifname']}'", "", remedy
 
 
 def _networks(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
