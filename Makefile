@@ -4,7 +4,7 @@ SHELL := /bin/bash
 LAB ?= lab.yml
 MCASTLAB := .venv/bin/mcastlab
 
-.PHONY: help up down test lint unit integration e2e lock install
+.PHONY: help up down test lint unit integration molecule e2e lock install
 
 help:  ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -25,6 +25,10 @@ test:  ## Linters, unit tests, integration tests and the real lab end to end
 lint unit integration e2e:  ## One suite of `make test`
 	@scripts/install dev
 	@scripts/test $@
+
+molecule:  ## Every role on hosts of its own: converge, idempotence, verify
+	@scripts/install dev
+	@scripts/molecule --all
 
 lock:  ## Write the locked, hashed requirements anew from pyproject.toml
 	@scripts/lock

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The hosts of the molecule scenario that runs: `create` and `destroy` them by the Podman provider; `--list` is Ansible's
-inventory of them, with the variables that playbooks/site.yml would get.
+"""The hosts of the molecule scenario that runs, and their inventory.
 
-Which hosts there are, the scenario's molecule.yml says by its platforms: `k8s`, `mcastsrc` or both.
+`create` and `destroy` are the Podman provider's; `--list` has the variables that playbooks/site.yml would get. Which
+hosts there are, the scenario's molecule.yml says by its platforms: `k8s`, `mcastsrc` or both.
 """
 
 from __future__ import annotations

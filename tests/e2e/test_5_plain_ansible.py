@@ -1,4 +1,4 @@
-"""The playbooks without the mcastlab command, on Debian 13: from the checkout, and from the collection once it is built."""
+"""The playbooks without the mcastlab command, on Debian 13: from the checkout, and from the collection it builds."""
 
 from __future__ import annotations
 
