@@ -1,7 +1,7 @@
 """How the configure stage grows with the number of multicast source hosts: 1, 2 and 4 of them, in turn, in one run.
 
-Needs the artifact cache (`mcastlab artifacts build`). Each lab is brought up from nothing, and once more; prints the seconds
-that Ansible takes of it and the ratio for each doubling, which is what counts. Usage:
+Needs the artifact cache (`mcastlab artifacts build`). Each lab is brought up from nothing, and once more; prints the
+seconds that Ansible takes of it and the ratio for each doubling, which is what counts. Usage:
 
     benchmarks/configure.py [--rounds 2]
 """

@@ -1,12 +1,13 @@
-"""Run the first plug-in of a CNI configuration list for a network namespace of its own, as a runtime would (CNI 1.0, 4).
+"""Run the first plug-in of a CNI configuration list for a network namespace, as a runtime would (CNI 1.0, section 4).
 
-Attaches, pings the gateway of each family from within, detaches, and prints the addresses; fails with what a plug-in said.
+Attaches, pings the gateway of each family from within, detaches, and prints the addresses; fails with what it said.
 """
 
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 NAMESPACE = "molecule"
 
@@ -29,8 +30,7 @@ def plugin(command: str, config: dict) -> str:
     return run(f"/opt/cni/bin/{config['type']}", input=json.dumps(config), env={**os.environ, **environment})
 
 
-with open(sys.argv[1], encoding="utf-8") as stream:
-    network = json.load(stream)
+network = json.loads(Path(sys.argv[1]).read_text())
 config = {"cniVersion": network["cniVersion"], "name": network["name"], **network["plugins"][0]}
 run("ip", "netns", "add", NAMESPACE)
 try:

@@ -1,4 +1,4 @@
-"""Join GROUP on INTERFACE and print the first datagram that comes to PORT and who sent it; exit 1 after a minute without."""
+"""Join GROUP on INTERFACE; print the first datagram to PORT and its sender, or exit with 1 after a minute without."""
 
 import socket
 import struct
