@@ -84,10 +84,14 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / "checkout" / name)
     galaxy = [str(BIN / "ansible-galaxy"), "collection"]
-    built, installed = ["build", "--output-path", str(folder)], ["-p", str(folder / "collections")]
-    subprocess.run([*galaxy, *built], cwd=folder / "checkout", check=True, capture_output=True, timeout=120)
+    build, install = (
+        ["build", "--output-path", str(folder)],
+        ["install", "--offline", "-p", str(folder / "collections")],
+    )
+    home = {**os.environ, "ANSIBLE_HOME": str(folder / "home")}
+    subprocess.run([*galaxy, *build], cwd=folder / "checkout", env=home, check=True, timeout=120)
     (archive,) = folder.glob("mcastlab-mcastlab-*.tar.gz")
-    subprocess.run([*galaxy, "install", "--offline", str(archive), *installed], cwd=folder, check=True, timeout=120)
+    subprocess.run([*galaxy, *install, str(archive)], cwd=folder, env=home, check=True, timeout=120)
     return folder / "collections"
 
 
@@ -114,7 +118,7 @@ def test_the_checkout_brings_a_cluster_up_and_the_collection_agrees_and_takes_it
 
 
 def test_a_host_of_another_cluster_is_refused_by_the_playbook_itself(hosts: Fleet) -> None:
-    hosts.on("k8s", "mkdir -p /etc/kubernetes; touch /etc/kubernetes/kubelet.conf")
+    hosts.on("k8s", "rm -rf /etc/mcastlab; mkdir -p /etc/kubernetes; touch /etc/kubernetes/kubelet.conf")
     try:
         with pytest.raises(AssertionError, match="This host is in another cluster already, one of kubeadm"):
             play(hosts, "playbooks/site.yml", cwd=ROOT)
