@@ -4,7 +4,7 @@ SHELL := /bin/bash
 LAB ?= lab.yml
 MCASTLAB := .venv/bin/mcastlab
 
-.PHONY: help up down test lint unit integration e2e kills lock install
+.PHONY: help up down test lint unit integration molecule e2e kills lock install
 
 help:  ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -29,6 +29,10 @@ lint unit integration e2e:  ## One suite of `make test`
 kills:  ## Kill `up` at 20 moments; half an hour; writes docs/kills.md
 	@scripts/install dev
 	@scripts/kills
+
+molecule:  ## Every role on hosts of its own: converge, idempotence, verify
+	@scripts/install dev
+	@scripts/molecule --all
 
 lock:  ## Write the locked, hashed requirements anew from pyproject.toml
 	@scripts/lock

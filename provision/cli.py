@@ -66,12 +66,18 @@ def up(
 
 
 @app.command(epilog="Example: mcastlab down --lab second.yml")
-def down(lab: LabFile = None, dry_run: DryRun = False, quiet: Quiet = False, debug: Debug = False) -> None:
+def down(
+    lab: LabFile = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before hosts of your own are reset.")] = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
     """Remove all that `up` made for this lab; the artifact cache stays."""
     from provision import lifecycle
 
     with clean_end(debug=debug):
-        lifecycle.down(*open_lab(lab, _verbosity(quiet, verbose=False)), dry_run=dry_run)
+        lifecycle.down(*open_lab(lab, _verbosity(quiet, verbose=False)), dry_run=dry_run, yes=yes)
 
 
 @app.command(epilog="Example: mcastlab status --json")

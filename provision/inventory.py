@@ -36,7 +36,7 @@ def variables(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any]) -> d
         "mcastlab_multus_archive": str(choice.image.archive) if choice.image else "",
         "mcastlab_bundle": dict(bundle),
         "mcastlab_bundle_dir": BUNDLE_DIR,
-        "mcastlab_node": dict(node),
+        **({"mcastlab_node": dict(node)} if node else {}),  # without it, the playbooks look at each host
         "mcastlab_multicast_group": str(lab.multicast.group),
         "mcastlab_hosts": [
             {"name": host.name, "role": host.role, "address": str(host.address), "address6": _address6(lab, host)}
@@ -51,10 +51,15 @@ def host_variables(lab: Lab, host: Host) -> dict[str, Any]:
 
 
 def inventory(
-    lab: Lab, machines: Sequence[Machine], bundle: Mapping[str, Any], node: Mapping[str, Any]
+    lab: Lab,
+    machines: Sequence[Machine],
+    bundle: Mapping[str, Any],
+    node: Mapping[str, Any],
+    bundle_source: str = "",
 ) -> dict[str, Any]:
     """The whole inventory, with each host's SSH endpoint, its host key pinned.
 
+    `bundle_source` is the bundle's folder here, where hosts do not have it and get a copy.
     Raises HostError when a host of the lab has no machine: Ansible would look its name up elsewhere.
     """
     endpoints = {machine.name: _endpoint(machine) for machine in machines}
@@ -62,7 +67,10 @@ def inventory(
         raise HostError(
             f"No machine runs for host {', '.join(missing)} of lab '{lab.name}'", remedy="Run `mcastlab up`"
         )
-    return _whole(lab, endpoints, bundle, node)
+    made = _whole(lab, endpoints, bundle, node)
+    if bundle_source:
+        made["all"]["vars"]["mcastlab_bundle_source"] = bundle_source
+    return made
 
 
 def preview(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,12 +90,15 @@ def _whole(
 def _endpoint(machine: Machine) -> dict[str, Any]:
     # ssh_config(5) takes several files apart at blanks, unless quoted, and replaces tokens that begin with %.
     known_hosts = str(machine.known_hosts).replace("%", "%%")
-    options = [f'UserKnownHostsFile="{known_hosts}"', "StrictHostKeyChecking=yes", "IdentitiesOnly=yes"]
+    options = [f'UserKnownHostsFile="{known_hosts}"', "StrictHostKeyChecking=yes"]
+    if machine.key_file:
+        options.append("IdentitiesOnly=yes")
     return {
         "ansible_host": machine.address,
         "ansible_port": machine.port,
         "ansible_user": machine.user,
-        "ansible_ssh_private_key_file": str(machine.key_file),
+        **({"ansible_ssh_private_key_file": str(machine.key_file)} if machine.key_file else {}),
+        **({"ansible_become": True} if machine.become else {}),
         "ansible_ssh_common_args": shlex.join(part for option in options for part in ("-o", option)),
     }
 

@@ -67,11 +67,15 @@ def _collect_after_failure(lab: Lab, state: RunState, error: McastlabError) -> N
         state.progress.say(f"Logs of this failure: {directory}")
 
 
-def down(lab: Lab, state: RunState, *, dry_run: bool) -> None:
-    """Remove the lab's machines, networks, volumes and state folder."""
+def down(lab: Lab, state: RunState, *, dry_run: bool, yes: bool) -> None:
+    """Remove what `up` made, and the state folder; from the user's own hosts only after asking, unless `yes`."""
+    borrowed = state.provider.borrowed
+    what = _on_hosts(lab) if borrowed else f"all containers, volumes and networks of lab '{lab.name}'"
     if dry_run:
-        print(f"would remove: all containers, volumes and networks of lab '{lab.name}' and {state.directory.path}")
+        print(f"would remove: {what} and {state.directory.path}")
         return
+    if borrowed and not yes:
+        _ask(f"This removes {what}, with everything that runs in its pods.")
     directory = state.directory.path
     existed = directory.exists()
     with lab_lock(state.directory, lab.name, "down"):
@@ -85,6 +89,19 @@ def down(lab: Lab, state: RunState, *, dry_run: bool) -> None:
         directory.parent.rmdir()
     for item in removed or ["nothing: the lab was not up"]:
         state.progress.say(f"removed {item}")
+
+
+def _on_hosts(lab: Lab) -> str:
+    hosts = ", ".join(f"'{host.name}'" for host in lab.hosts)
+    return f"Kubernetes, containerd and the settings of lab '{lab.name}' from the hosts {hosts}"
+
+
+def _ask(what: str) -> None:
+    """Raises InputError unless a person types yes."""
+    if not sys.stdin.isatty():
+        raise InputError(f"{what} Nobody can be asked, for there is no terminal", remedy="Repeat it with --yes")
+    if input(f"{what}\nType yes to go on: ").strip().lower() != "yes":
+        raise InputError("Nothing was removed", remedy="Repeat it, and type yes")
 
 
 def status(lab: Lab, state: RunState, *, as_json: bool) -> None:
@@ -187,8 +204,12 @@ def ssh(lab: Lab, state: RunState, host: str, command: Sequence[str]) -> int:
 
     state.machines = state.provider.machines(lab)
     machine = state.machine(host)
-    argv = ["ssh", "-i", str(machine.key_file), "-p", str(machine.port), "-o", "StrictHostKeyChecking=yes"]
-    argv += ["-o", f"UserKnownHostsFile={machine.known_hosts}", "-o", "IdentitiesOnly=yes", "-o", "LogLevel=ERROR"]
+    argv = ["ssh", "-p", str(machine.port), "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR"]
+    argv += ["-o", f"UserKnownHostsFile={machine.known_hosts}"]
+    if machine.key_file:
+        argv += ["-i", str(machine.key_file), "-o", "IdentitiesOnly=yes"]
+    if command and machine.become:  # as on all other hosts, a command is root's
+        command = ["sudo", "-n", "--", *command]
     argv += [f"{machine.user}@{machine.address}"] + ([shlex.join(command)] if command else [])
     return subprocess.run(argv, check=False).returncode  # the terminal is the user's: no capture, no time limit
 

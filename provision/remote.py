@@ -154,8 +154,9 @@ class Remote:
         return done
 
     def start(self, argv: Sequence[str]) -> Process:
-        """Start `argv` in the background; it ends at the latest when this connection does, however that happens."""
-        command = shlex.join(["python3", "-I", "-S", "-c", _KEEPER, *argv])
+        """Start `argv` as root in the background; it ends with this connection at the latest, however that ends."""
+        sudo = ["sudo", "-n", "--"] if self.machine.become else []
+        command = shlex.join([*sudo, "python3", "-I", "-S", "-c", _KEEPER, *argv])
         channel = self._open_channel()
         channel.exec_command(command)
         process = Process(channel, self.machine.name, argv)

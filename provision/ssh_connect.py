@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.errors import HostError
+from provision.errors import HostError, InputError
 from provision.providers.base import Machine
 
 if TYPE_CHECKING:
-    from paramiko import SSHClient
+    from paramiko import PKey, SSHClient
 
 CONNECT_SECONDS = 10.0
 
 
 def connect(machine: Machine) -> SSHClient:
-    """A connection that trusts only the pinned host key and offers only the lab's key; raises HostError."""
+    """A connection that trusts only the machine's known_hosts; raises HostError, or InputError for a key file."""
     import paramiko
 
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
-        client.load_host_keys(str(machine.known_hosts))
+        if machine.known_hosts.exists():
+            client.load_host_keys(str(machine.known_hosts))
         client.connect(
             machine.address,
             machine.port,
             machine.user,
-            pkey=paramiko.PKey.from_path(machine.key_file),
+            pkey=_load_key(machine.key_file, machine.name) if machine.key_file else None,
             timeout=CONNECT_SECONDS,
             banner_timeout=CONNECT_SECONDS,
             auth_timeout=CONNECT_SECONDS,
-            allow_agent=False,
-            look_for_keys=False,
+            allow_agent=machine.key_file is None,
+            look_for_keys=machine.key_file is None,
         )
     except Exception as error:
         client.close()
@@ -46,27 +48,80 @@ def _explained(error: Exception, machine: Machine) -> Exception:
         return HostError(
             f"Host '{machine.name}' shows another host key than the pinned one",
             where=endpoint(machine),
-            remedy=f"If the host was made anew, run `mcastlab up` to pin it again; the pin is in {machine.known_hosts}",
+            remedy=_changed_key(machine),
         )
-    if isinstance(error, paramiko.AuthenticationException):
-        return HostError(
-            f"Host '{machine.name}' refused the key of user '{machine.user}'",
-            where=endpoint(machine),
-            remedy=f"Check that the public half of {machine.key_file} is in that user's authorized_keys",
-        )
+    if isinstance(error, paramiko.AuthenticationException) or str(error) == "No authentication methods available":
+        return _refused(machine)
     if isinstance(error, paramiko.SSHException) and "known_hosts" in str(error):
         return HostError(
-            f"Host '{machine.name}' has no pinned host key",
-            where=endpoint(machine),
-            remedy=f"Run `mcastlab up`, which writes it to {machine.known_hosts}",
+            f"Host '{machine.name}' has no pinned host key", where=endpoint(machine), remedy=_unknown_key(machine)
         )
     if isinstance(error, (paramiko.SSHException, OSError)):
+        reason = str(error).removeprefix("[Errno None] ") or type(error).__name__
         return HostError(
-            f"Host '{machine.name}' cannot be reached by SSH: {error or type(error).__name__}",
+            f"Host '{machine.name}' cannot be reached by SSH: {reason}",
             where=endpoint(machine),
-            remedy="Check that it runs (`mcastlab status`) and that sshd answers on that port",
+            remedy="Check that it runs"
+            + ("" if machine.borrowed else " (`mcastlab status`)")
+            + " and that sshd answers on that port",
         )
     return error
+
+
+def _load_key(key_file: Path, host: str) -> PKey:
+    """The private key; raises InputError where the file cannot be used as it is."""
+    import paramiko
+
+    try:
+        return paramiko.PKey.from_path(key_file)
+    except (TypeError, paramiko.PasswordRequiredException) as error:  # cryptography's and paramiko's own word for it
+        raise InputError(
+            f"The key for host '{host}' has a passphrase",
+            where=str(key_file),
+            remedy="Add it to the SSH agent (`ssh-add`) and remove `key`, which then is the agent's",
+        ) from error
+    except (OSError, ValueError, paramiko.SSHException) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        raise InputError(
+            f"The key for host '{host}' cannot be read: {reason}",
+            where=str(key_file),
+            remedy="Correct its path; it begins at lab.yml",
+        ) from error
+
+
+def _refused(machine: Machine) -> HostError:
+    if machine.key_file:
+        key = f"the public half of {machine.key_file}"
+    else:
+        key = "one of the SSH agent's keys (`ssh-add -L`), or of ~/.ssh/id_*.pub,"
+    return HostError(
+        f"Host '{machine.name}' refused the key of user '{machine.user}'",
+        where=endpoint(machine),
+        remedy=f"Check that {key} is in that user's authorized_keys",
+    )
+
+
+def _known_as(machine: Machine) -> str:
+    """What the host is called in known_hosts (sshd(8))."""
+    return machine.address if machine.port == 22 else f"[{machine.address}]:{machine.port}"
+
+
+def _changed_key(machine: Machine) -> str:
+    if not machine.borrowed:
+        return f"If the host was made anew, run `mcastlab up` to pin it again; the pin is in {machine.known_hosts}"
+    return (
+        f"Find out why. If the host was made anew: `ssh-keygen -R '{_known_as(machine)}' -f {machine.known_hosts}`,"
+        " then add its key as for a new host"
+    )
+
+
+def _unknown_key(machine: Machine) -> str:
+    if not machine.borrowed:
+        return f"Run `mcastlab up`, which writes it to {machine.known_hosts}"
+    return (
+        f"`ssh-keyscan -p {machine.port} {machine.address} >> {machine.known_hosts}`, once its fingerprint is the one"
+        " that `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` shows on the host's own console"
+    )
 
 
 def endpoint(machine: Machine) -> str:

@@ -46,6 +46,10 @@ class RunState:
 
 def make_provider(lab: Lab, directory: StateDir) -> Provider:
     """The provider that lab.yml names."""
+    if lab.provider == "ssh":
+        from provision.providers.ssh import SshProvider
+
+        return SshProvider(lab, directory)
     from provision.providers.podman import PodmanProvider
 
     return PodmanProvider(lab, directory)

@@ -10,11 +10,13 @@ from provision.config.models import (
     Cluster,
     Host,
     HostLocal,
+    HostSsh,
     Lab,
     Lan,
     Model,
     Multicast,
     Network,
+    Ssh,
 )
 
 __all__ = [
@@ -22,10 +24,12 @@ __all__ = [
     "Cluster",
     "Host",
     "HostLocal",
+    "HostSsh",
     "Lab",
     "Lan",
     "Model",
     "Multicast",
     "Network",
+    "Ssh",
     "load",
 ]

@@ -13,8 +13,9 @@ import yaml
 from pydantic import ValidationError
 
 from provision.config import rules, rules_subnets
+from provision.config.from_inventory import with_inventory
 from provision.config.messages import describe
-from provision.config.models import Lab
+from provision.config.models import HostSsh, Lab
 from provision.config.source import Finding, KeyPath, Source, read
 from provision.errors import Problems
 
@@ -32,7 +33,7 @@ def load(path: Path | None) -> Lab:
     Raises Problems with one InputError for everything that is wrong, in the order of the file, or InputError when the
     file cannot be read at all.
     """
-    source = read(path)
+    source = with_inventory(read(path), path)
     lab, findings = _validate(source)
     errors = sorted((source.error(finding) for finding in findings), key=lambda pair: pair[0])
     if lab is None or errors:
@@ -55,6 +56,13 @@ def item_defaults() -> dict[str, Any]:
 def defaults() -> dict[str, Any]:
     """The data of the lab that an empty file gives, with every key that there is."""
     return _complete({})[0]
+
+
+def _every_key() -> dict[str, Any]:
+    """`defaults`, and the keys of hosts that have no default."""
+    known = defaults()
+    known["hosts"][0]["ssh"] = dict.fromkeys(HostSsh.model_fields)
+    return known
 
 
 def _complete(data: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[KeyPath, KeyPath]]:
@@ -91,7 +99,7 @@ def _validate(source: Source) -> tuple[Lab | None, list[Finding]]:
     well; what they say about a replaced value is left out, for it is not the user's.
     """
     findings = list(source.repeated)
-    data, unknown = _known(source.data, defaults())
+    data, unknown = _known(source.data, _every_key())
     findings += unknown
     whole, derived = _complete(data)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from provision.config.values import (
     Group,
@@ -26,6 +26,29 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class HostSsh(Model):
+    """How one host is reached where that differs from the lab's `ssh`; for the provider ssh only."""
+
+    address: StrictStr | None = Field(
+        default=None, description="Name or address that SSH goes to; the host's address if none."
+    )
+    port: StrictInt | None = Field(default=None, ge=1, le=65535, description="Port of its SSH server.")
+    user: StrictStr | None = Field(default=None, min_length=1, description="User to log in as.")
+    key: StrictStr | None = Field(default=None, description="File of the private key, from lab.yml's folder on.")
+    become: StrictBool | None = Field(default=None, description="Whether that user needs sudo.")
+
+
+class Ssh(Model):
+    """How hosts that exist are reached; for the provider ssh only."""
+
+    inventory: StrictStr = Field(description="Ansible inventory that has the hosts, instead of `hosts`; empty: none.")
+    known_hosts: StrictStr = Field(description="File with the hosts' keys; no other host is spoken to.")
+    user: StrictStr = Field(min_length=1, description="User to log in as.")
+    port: StrictInt = Field(ge=1, le=65535, description="Port of the SSH servers.")
+    key: StrictStr = Field(description="File of the private key; empty: the SSH agent and the user's own keys.")
+    become: StrictBool | None = Field(description="Whether users need sudo; without a value, all but root do.")
+
+
 class Host(Model):
     name: HostName = Field(description="The host's name, and its node's in the cluster.")
     role: Literal["control-plane", "source"] = Field(
@@ -35,6 +58,7 @@ class Host(Model):
     address6: V6Address | None = Field(
         None, description="IPv6 address on the multicast LAN, in lan.subnet6; needed when ip_families has ipv6."
     )
+    ssh: HostSsh | None = Field(None, description="How it is reached, where that differs from the lab's `ssh`.")
 
 
 class Lan(Model):
@@ -106,11 +130,14 @@ class Lab(Model):
     """One lab."""
 
     name: LabName = Field(description="The lab's name, part of the names of all that is made for it.")
-    provider: Literal["podman"] = Field(description="What makes the hosts.")
+    provider: Literal["podman", "ssh"] = Field(
+        description="podman: systemd containers on this machine. ssh: hosts that exist already."
+    )
     ip_families: tuple[Literal["ipv4", "ipv6"], ...] = Field(
         min_length=1, description="[ipv4] or [ipv4, ipv6], for the LAN, nodes, pods and services."
     )
     hosts: tuple[Host, ...] = Field(min_length=1, description="All hosts; a list here replaces the default one.")
+    ssh: Ssh
     lan: Lan
     cluster: Cluster
     networks: tuple[Network, ...] = Field(

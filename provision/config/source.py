@@ -41,16 +41,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class Source:
-    """`name` is the file as the user named it, `data` what it holds, `root` the same as nodes with lines."""
+    """`name` is the file as the user named it, `data` what it holds, `root` the same as nodes with lines.
+
+    `inventory` is the Ansible inventory that `data`'s hosts came from, if they did.
+    """
 
     name: str
     data: dict[Any, Any]
     root: yaml.Node | None = None
     repeated: tuple[Finding, ...] = ()
+    inventory: str = ""
 
     def error(self, finding: Finding) -> tuple[int, InputError]:
         """`finding` as an error, and the line that it is on: that of the first of its paths that the file has."""
         written = next((path for path in finding.paths if self._node(path)), finding.path)
+        if self.inventory and written[:1] == ("hosts",) and isinstance(written[1], int):
+            where = f"{self.inventory}: host '{self.data['hosts'][written[1]]['name']}'"
+            return self.line(("ssh", "inventory")), InputError(finding.problem, where=where, remedy=finding.remedy)
         line = self.line(written)
         place = f"{self.name}:{line}" if line else self.name
         where = f"{place}: {dotted(written)}" if written else place

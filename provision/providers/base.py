@@ -13,15 +13,21 @@ from provision.errors import McastlabError
 
 @dataclass(frozen=True)
 class Machine:
-    """A running host of the lab as an SSH endpoint; `known_hosts` pins its host key."""
+    """A running host of the lab as an SSH endpoint; `known_hosts` pins its host key.
+
+    Without `key_file` the SSH agent and the user's own keys are offered. With `become`, commands are root's by sudo.
+    `borrowed`: the host is the user's, and so is the file of host keys.
+    """
 
     name: str
     role: str
     address: str
     port: int
     user: str
-    key_file: Path
+    key_file: Path | None
     known_hosts: Path
+    become: bool = False
+    borrowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,14 @@ class MachineStatus:
 
 
 class Provider(Protocol):
-    """Makes, finds and removes the machines of one lab; every method can be repeated."""
+    """Makes, finds and removes the machines of one lab; every method can be repeated.
+
+    `borrowed`: the hosts are the user's, were there before and stay. Then preflight judges the hosts themselves, the
+    bundle is copied to them, the playbooks look at each one's kernel, and `down` asks first.
+    """
 
     name: str
+    borrowed: bool
 
     def preflight(self, lab: Lab) -> list[McastlabError]:
         """Every reason why `up` could not work here, without changing anything."""
@@ -51,7 +62,10 @@ class Provider(Protocol):
         ...
 
     def node_facts(self) -> dict[str, Any]:
-        """What the roles must know of the hosts' kernel: in_container, cgroup_version (1 or 2), sys_resource."""
+        """What the roles must know of the hosts' kernel: in_container, cgroup_version (1 or 2), sys_resource.
+
+        Empty for hosts that are not all alike: the playbooks then look at each.
+        """
         ...
 
     def status(self, lab: Lab) -> list[MachineStatus]:

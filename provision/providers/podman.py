@@ -30,13 +30,14 @@ _FIRST_ADDRESS = 11  # of the management network, as on the LAN
 
 # With cgroup version 1, Podman puts this machine's whole systemd hierarchy over the container's own part of it, and the
 # systemd of every node would take the root of it for its own and remove the others' groups. Below lies the right one.
-_INIT_V1 = "umount /sys/fs/cgroup/systemd/release_agent /sys/fs/cgroup/systemd && exec /sbin/init"
+INIT_V1 = "umount /sys/fs/cgroup/systemd/release_agent /sys/fs/cgroup/systemd && exec /sbin/init"
 
 
 class PodmanProvider:
     """Implements the provider contract; what belongs to a lab is found again by its label."""
 
     name = "podman"
+    borrowed = False
 
     def __init__(self, lab: Lab, state: StateDir, podman: Podman | None = None, *, prepared: bool = True) -> None:
         """With `prepared`, nodes start from an image that the roles have been at."""
@@ -145,7 +146,8 @@ class PodmanProvider:
     def node_facts(self) -> dict[str, Any]:
         """What the roles must know of the kernel under these hosts."""
         facts = self.podman.facts
-        return {"in_container": True, "cgroup_version": facts.cgroup_version, "sys_resource": facts.sys_resource}
+        kernel = {"cgroup_version": facts.cgroup_version, "sys_resource": facts.sys_resource}
+        return {"in_container": True, "from_image": True, **kernel}
 
     def _ensure_network(self, lab: Lab, kind: str) -> None:
         name = f"{self.prefix}-{kind}"
@@ -206,7 +208,7 @@ class PodmanProvider:
         args += ["-v", f"{self.volume(host)}:/var/lib/containerd", "-v", f"{bundle}:{BUNDLE_DIR}:ro"]
         if Path("/lib/modules").is_dir():
             args += ["-v", "/lib/modules:/lib/modules:ro"]
-        init = ["sh", "-c", _INIT_V1] if self.podman.facts.cgroup_version == 1 else ["/sbin/init"]
+        init = ["sh", "-c", INIT_V1] if self.podman.facts.cgroup_version == 1 else ["/sbin/init"]
         return [*args, image, *init]
 
     @cached_property

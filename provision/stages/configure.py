@@ -23,7 +23,8 @@ class Configure:
     def run(self, lab: Lab, state: RunState) -> str:
         if state.bundle is None:
             raise HostError("The stage 'configure' ran before the stage 'artifacts'")
-        hosts = inventory(lab, state.machines, state.bundle.document(), state.provider.node_facts())
+        source = str(state.bundle.path) if state.provider.borrowed else ""
+        hosts = inventory(lab, state.machines, state.bundle.document(), state.provider.node_facts(), source)
         state.early = EarlyChecks(lab, state)
         recap = ansible.play("site.yml", hosts, state.directory, state.progress.report)
         if any(recap.changed.values()):

@@ -14,7 +14,10 @@ class Preflight:
         """Raises Problems with all that was found."""
         if problems := state.provider.preflight(lab):
             raise Problems(problems)
+        if state.provider.borrowed:
+            return f"{', '.join(host.name for host in lab.hosts)} can be the lab's hosts"
         return f"this machine can run the lab by {state.provider.name}"
 
     def plan(self, lab: Lab, state: RunState) -> str:
-        return f"probe this machine for what {state.provider.name} needs"
+        what = "the hosts" if state.provider.borrowed else "this machine"
+        return f"probe {what} for what {state.provider.name} needs"

@@ -1,4 +1,8 @@
-"""Each NAME.yml here is a bad lab.yml, and NAME.txt what the user is told about it, to the letter."""
+"""Each NAME.yml here is a bad lab.yml, and NAME.txt what the user is told about it, to the letter.
+
+NAME.ini beside it is the Ansible inventory `hosts.ini` that it names. What bad hosts get is in hosts/, and is tested by
+tests/integration/ssh.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ INPUTS = sorted(path.stem for path in HERE.glob("*.yml"))
 @pytest.mark.parametrize("name", INPUTS)
 def test_a_bad_lab_file_gets_its_answer(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lab.yml").write_bytes((HERE / f"{name}.yml").read_bytes())
+    if (inventory := HERE / f"{name}.ini").exists():
+        (tmp_path / "hosts.ini").write_bytes(inventory.read_bytes())
     monkeypatch.chdir(tmp_path)
     with pytest.raises(McastlabError) as caught:
         config.load(Path("lab.yml"))
@@ -27,3 +33,4 @@ def test_a_bad_lab_file_gets_its_answer(name: str, tmp_path: Path, monkeypatch: 
 def test_every_answer_belongs_to_an_input() -> None:
     assert INPUTS
     assert sorted(path.stem for path in HERE.glob("*.txt")) == INPUTS
+    assert {path.stem for path in HERE.glob("*.ini")} <= set(INPUTS)

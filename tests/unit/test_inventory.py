@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
@@ -73,7 +74,34 @@ def test_every_variable_that_the_playbooks_use_is_there() -> None:
     made = whole(config.load(None))["all"]
     given = set(made["vars"]) | set(made["children"]["control_plane"]["hosts"]["k8s"])
     # Only where the bundle is not mounted into the nodes; the playbook asks whether it is defined.
-    assert used - given <= {"mcastlab_bundle_source"}
+    assert used - given <= {"mcastlab_bundle_source", "mcastlab_hosts_json"}
+
+
+def test_the_example_inventory_gives_what_the_playbooks_use() -> None:
+    example = ROOT / "playbooks" / "inventory.example"
+    given = set(yaml.safe_load((example / "group_vars" / "all.yml").read_text()))
+    hosts = (example / "hosts.ini").read_text()
+    wanted = set(whole(config.load(None))["all"]["vars"]) | {"mcastlab_bundle_source"}
+    assert wanted - given == {"mcastlab_node"}  # the playbooks look at each host
+    for name in ("[control_plane]", "[sources]", "mcastlab_address=", "mcastlab_address6="):
+        assert name in hosts
+
+
+def test_hosts_of_the_users_are_looked_at_and_get_the_bundle() -> None:
+    lab = config.load(None)
+    made = inventory(lab, machines(lab), BUNDLE, {}, "/cache/bundle")["all"]["vars"]
+    assert "mcastlab_node" not in made
+    assert made["mcastlab_bundle_source"] == "/cache/bundle"
+
+
+def test_a_host_without_a_key_file_and_with_sudo() -> None:
+    lab = config.load(None)
+    first, second = machines(lab)
+    pair = [dataclasses.replace(first, key_file=None, become=True, user="debian"), second]
+    host = inventory(lab, pair, BUNDLE, {})["all"]["children"]["control_plane"]["hosts"]["k8s"]
+    assert host["ansible_become"] is True
+    assert "ansible_ssh_private_key_file" not in host
+    assert "IdentitiesOnly" not in host["ansible_ssh_common_args"]
 
 
 def test_it_is_plain_data() -> None:

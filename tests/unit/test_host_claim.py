@@ -1,0 +1,107 @@
+"""The Ansible module host_claim, in namespaces that are its host: what it takes, refuses and gives back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODULE = Path(__file__).resolve().parents[2] / "plugins" / "modules" / "host_claim.py"
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace of its own")
+
+
+def on_a_host(script: str) -> list[dict[str, object]]:
+    """Run `script` where the folders that the module looks into are empty; the results of its `claim STATE [LAB]`."""
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"lab": "LAB", "state": "STATE", "carries_pods": True}})
+    setup = f"""
+set -e
+for folder in /opt /run /var/lib; do mount -t tmpfs none $folder; done
+mkdir /run/etc && cp -a /etc/passwd /etc/group /etc/nsswitch.conf /run/etc/
+mount --bind /run/etc /etc
+claim() {{
+  echo '{arguments}' | sed "s/LAB/${{2:-one}}/; s/STATE/$1/" | {sys.executable} -B {MODULE} || true
+}}
+"""
+    argv = ["unshare", "--mount", "--net", "sh", "-c", setup + script]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def test_a_host_is_taken_once_and_given_back_once() -> None:
+    results = on_a_host("claim looked; claim claimed; claim claimed; claim looked; claim released; claim released")
+    assert [(result["changed"], result["held"]) for result in results] == [
+        (False, False),
+        (True, False),
+        (False, True),
+        (False, True),
+        (True, True),
+        (False, False),
+    ]
+    assert set(results[0]["node"]) == {"in_container", "cgroup_version", "sys_resource", "from_image"}
+
+
+def test_settings_tables_and_folders_are_put_back_and_what_is_not_ours_stays() -> None:
+    (first, *_rest, state) = on_a_host(
+        """
+mkdir -p /opt/cni/bin /var/lib/cni/networks/podman
+nft add table ip mine
+before=$(cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/all/rp_filter)
+claim claimed
+mkdir -p /etc/cni/net.d /opt/mcastlab /var/lib/cni/networks/eth1-multicast /var/lib/cni/netattach
+touch /opt/cni/bin/theirs /var/lib/cni/networks/eth1-multicast/lock
+echo 1 > /proc/sys/net/ipv4/ip_forward; echo 2 > /proc/sys/net/ipv4/conf/all/rp_filter
+nft add table ip nat; nft add table ip6 filter; nft add chain ip6 filter INPUT; nft add rule ip6 filter INPUT accept
+claim released
+after=$(cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/all/rp_filter)
+same=false; [ "$before" = "$after" ] && same=true
+left=$(find /etc/cni /etc/mcastlab /opt /var/lib/cni 2>/dev/null | sort | tr '\\n' ' ')
+echo "{\\"same\\": $same, \\"left\\": \\"$left\\", \\"tables\\": \\"$(nft list tables | tr '\\n' ' ')\\"}"
+"""
+    )
+    assert first["changed"] is True
+    assert state["same"] is True
+    places = "/opt /opt/cni /opt/cni/bin /opt/cni/bin/theirs /var/lib/cni /var/lib/cni/networks"
+    assert state["left"] == f"{places} /var/lib/cni/networks/podman "
+    assert state["tables"] == "table ip mine table ip6 filter "  # one has a rule, which somebody will miss
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (
+            "mkdir /etc/kubernetes; touch /etc/kubernetes/kubelet.conf",
+            "This host is in another cluster already, one of kubeadm: it has '/etc/kubernetes/kubelet.conf'."
+            " Take another host, or leave that cluster: kubeadm reset.",
+        ),
+        (
+            "mkdir -p /var/lib/rancher/k3s",
+            "This host is in another cluster already, one of k3s: it has '/var/lib/rancher/k3s'."
+            " Take another host, or leave that cluster: k3s-uninstall.sh or k3s-agent-uninstall.sh.",
+        ),
+        (
+            "mkdir /run/containerd; touch /run/containerd/containerd.sock",
+            "This host has a containerd of its own: '/run/containerd/containerd.sock'."
+            " Take another host, or remove it (apt-get purge containerd containerd.io).",
+        ),
+        (
+            "claim claimed two",
+            "This host is a host of lab 'two' already. `mcastlab down` with that lab's file, or take another host.",
+        ),
+    ],
+)
+def test_a_host_that_is_somebodys_is_refused_and_left_as_it_was(before: str, said: str) -> None:
+    untouched = "[ ! -e /etc/mcastlab/lab ] || grep -q two /etc/mcastlab/lab"
+    *_, refused, state = on_a_host(f"{before}; claim claimed; {untouched} && echo '{{\"left\": 1}}'")
+    assert refused["failed"] is True
+    assert refused["msg"] == said
+    assert state == {"left": 1}
+
+
+def test_what_a_lab_has_made_does_not_count_against_it() -> None:
+    *_, again = on_a_host("claim claimed; mkdir /etc/kubernetes; touch /etc/kubernetes/admin.conf; claim claimed")
+    assert (again["changed"], again["held"]) == (False, True)
