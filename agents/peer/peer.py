@@ -1,8 +1,9 @@
 """A member of a group for some seconds: it sends its tag, and tells at the end whose datagrams came, and when.
 
 Runs in pods and on hosts by `python3 -c`: standard library only. Prints one JSON object:
-{"joined": time, "ended": time, "sent": count, "heard": {tag: {"count", "first", "last", "sources", "bins"}}}
-with times as unix time in seconds and `bins` the numbers of those quarters of a second in which the tag came.
+{"joined": time, "ended": time, "sent": count, "bins": [number], "heard": {tag: {"count", "last", "bins"}}}
+with times as unix time in seconds. `bins` are numbers of quarters of a second by the sender's clock, which travels in
+each datagram: those in which it sent, and those of which something was heard, however late that was.
 """
 
 from __future__ import annotations
@@ -100,42 +101,44 @@ def sender(given: argparse.Namespace, index: int) -> socket.socket:
     return made
 
 
-def enter(heard: dict, data: bytes, source: str, own: str) -> None:
+def enter(heard: dict, data: bytes, own: str) -> None:
     """Count one datagram that came now; its own copies and what is not ours do not count."""
     words = data.decode(errors="replace").split()
-    if len(words) != 3 or words[0] != _MARK or words[1] == own:
+    if len(words) != 3 or words[0] != _MARK or words[1] == own or not words[2].isdecimal():
         return
-    now = time.time()
-    entry = heard.setdefault(words[1], {"count": 0, "first": now, "last": now, "sources": [], "bins": []})
+    entry = heard.setdefault(words[1], {"count": 0, "last": 0.0, "bins": []})
     entry["count"] += 1
-    entry["last"] = now
-    quarter = int(now / QUARTER)
-    if not entry["bins"] or entry["bins"][-1] != quarter:
-        entry["bins"].append(quarter)
-    if source not in entry["sources"]:
-        entry["sources"].append(source)
+    entry["last"] = time.time()
+    add(entry["bins"], int(words[2]))
+
+
+def add(bins: list, number: int) -> None:
+    if number not in bins[-8:]:
+        bins.append(number)
 
 
 def run(given: argparse.Namespace) -> dict:
     index = socket.if_nametoindex(given.interface)
     receiving, sending = receiver(given, index), sender(given, index)
     heard: dict = {}
+    bins: list = []
     joined, sent = time.time(), 0
     end, step = joined + given.seconds, 1 / given.rate if given.rate else given.seconds + 1
     due = joined + (0 if given.rate else step)
     while (now := time.time()) < end:
         if now >= due:
             try:
-                sending.sendto(f"{_MARK} {given.tag} {sent}".encode(), (given.group, given.port))
+                quarter = int(time.time() / QUARTER)
+                sending.sendto(f"{_MARK} {given.tag} {quarter}".encode(), (given.group, given.port))
                 sent += 1
+                add(bins, quarter)
             except BlockingIOError:
                 pass
             due = max(due + step, now - 10 * step)
         ready, _, _ = select.select([receiving], [], [], max(0.0, min(due, end) - time.time()))
         if ready:
-            data, address = receiving.recvfrom(2048)
-            enter(heard, data, address[0], given.tag)
-    return {"joined": joined, "ended": time.time(), "sent": sent, "heard": heard}
+            enter(heard, receiving.recv(2048), given.tag)
+    return {"joined": joined, "ended": time.time(), "sent": sent, "bins": bins, "heard": heard}
 
 
 if __name__ == "__main__":

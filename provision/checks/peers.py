@@ -17,6 +17,7 @@ QUARTER = 0.25  # of the agent's bins, in seconds
 _SLACK_SECONDS = 60.0  # for a machine on which a process takes long to start
 # The edge of an interval: what is on its way when it begins or ends belongs to neither side.
 MARGIN = 0.3
+_FEWEST = 2  # quarters of a second in which a sender must have sent, so that hearing it throughout means something
 
 
 @dataclass(frozen=True)
@@ -39,30 +40,25 @@ class Peer:
 
 @dataclass(frozen=True)
 class Heard:
-    """What one peer heard of one tag: `bins` are quarters of a second since 1970."""
+    """What one peer heard of one tag: when last (unix time), and of which quarters of a second by the sender's clock."""
 
     count: int
-    first: float
     last: float
-    sources: tuple[str, ...]
     bins: frozenset[int]
 
-    def within(self, begin: float, end: float) -> int:
-        """In how many quarters of a second of the interval it heard the tag; unix times."""
-        return sum(begin <= number * QUARTER and (number + 1) * QUARTER <= end for number in self.bins)
 
-
-NOTHING = Heard(0, 0.0, 0.0, (), frozenset())
+NOTHING = Heard(0, 0.0, frozenset())
 
 
 @dataclass(frozen=True)
 class Report:
-    """What one peer says at its end; times are unix times."""
+    """What one peer says at its end; times are unix times, `bins` the quarters of a second in which it sent."""
 
     tag: str
     joined: float
     ended: float
     sent: int
+    bins: frozenset[int]
     heard: Mapping[str, Heard]
 
     def of(self, tag: str) -> Heard:
@@ -85,16 +81,21 @@ class Reports(dict[str, Report]):
         return max(joined) - min(joined)
 
     def throughout(self, listener: str, tag: str, begin: float, end: float) -> str:
-        """Why `listener` did not hear `tag` in every quarter of a second of the interval; empty when it did."""
-        whole = int(end / QUARTER) - int(begin / QUARTER) - 1
-        heard = self[listener].of(tag).within(begin, end)
-        if whole < 1:
+        """Why `listener` did not hear `tag` in every quarter of a second of the interval; empty when it did.
+
+        What counts are the quarters in which `tag` really sent: on a busy machine it does not get to in each.
+        """
+        sent = {number for number in self[tag].bins if begin <= number * QUARTER and (number + 1) * QUARTER <= end}
+        if len(sent) < _FEWEST:
             return f"'{listener}' and '{tag}' were not there at the same time long enough"
-        if heard >= whole:
+        heard = sent & self[listener].of(tag).bins
+        if heard == sent:
             return ""
         if not heard:
             return f"'{listener}' heard nothing of '{tag}', which sent {self[tag].sent} datagrams"
-        return f"'{listener}' heard '{tag}' in only {heard} of {whole} quarters of a second"
+        return (
+            f"'{listener}' heard '{tag}' in only {len(heard)} of the {len(sent)} quarters of a second in which it sent"
+        )
 
     def silent(self, listener: str, tag: str) -> str:
         """Why it cannot be said that `listener` heard nothing of `tag` the whole time; empty when it can."""
@@ -140,9 +141,9 @@ def parse(tag: str, text: str, label: str) -> Report:
     try:
         found = json.loads(text)
         heard = {
-            name: Heard(item["count"], item["first"], item["last"], tuple(item["sources"]), frozenset(item["bins"]))
-            for name, item in found["heard"].items()
+            name: Heard(item["count"], item["last"], frozenset(item["bins"])) for name, item in found["heard"].items()
         }
-        return Report(tag, found["joined"], found["ended"], found["sent"], heard)
+        bins = frozenset(found["bins"])
+        return Report(tag, found["joined"], found["ended"], found["sent"], bins, heard)
     except (AttributeError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"The peer in {label} reported nothing", detail=text) from error

@@ -14,6 +14,7 @@ from provision.checks.peers import Peer, Reports
 from provision.checks.places import Place, PodPlace
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.checks.together import sentence, together_while
+from provision.wait import Deadline
 
 _SECONDS = 4.0
 _ASK_SECONDS = 15.0
@@ -52,21 +53,29 @@ def _family(bench: Bench, family: str, places: Mapping[str, PodPlace]) -> tuple[
         Peer("red2", places["red2"], join=False),
         Peer("red3", places["red3"], rate=0, source=sources["red1"]),
     ]
-    reports, table = together_while(peers, stream, _SECONDS, lambda length: _table(bench, length))
+    members = set(sources.values())
+    reports, table = together_while(
+        peers, stream, _SECONDS, lambda length: _table(bench, length, stream.group, members)
+    )
     begin, end = reports.interval
     heard = [reports.throughout(tag, source, begin, end) for tag, source in _JOINS.items()]
     problems = [*heard, reports.silent("red3", "red2")]
     if not bench.foreign:
-        problems.append(snooped(table, stream.group, set(sources.values())))
+        problems.append(snooped(table, stream.group, members))
     return sentence(problems), _figures(family, reports), [table]
 
 
-def _table(bench: Bench, length: float) -> str:
-    """The bridge's group table in the middle of a run of `length` seconds; a lab's only."""
+def _table(bench: Bench, length: float, group: str, sources: set[str]) -> str:
+    """A lab's group table of the bridge, once all have joined or at the end of a run of `length` seconds."""
     if bench.foreign:
         return ""
-    time.sleep(length / 2)
-    return bench.node().remote.run(["bridge", "-json", "-details", "mdb", "show", "dev", BRIDGE], _ASK_SECONDS).stdout
+    deadline = Deadline.after(length)
+    argv = ["bridge", "-json", "-details", "mdb", "show", "dev", BRIDGE]
+    while True:
+        table = bench.node().remote.run(argv, _ASK_SECONDS).stdout
+        if deadline.expired or not snooped(table, group, sources):
+            return table
+        time.sleep(0.3)
 
 
 def snooped(table: str, group: str, sources: set[str]) -> str:

@@ -18,8 +18,15 @@ START = 1000.0
 def report(tag: str, *heard: str, gaps: int = 0, sent: int = 40) -> Report:
     """A peer that was there for two seconds and heard each tag in all quarters of a second but the first `gaps`."""
     bins = [int(START * 4) + number for number in range(gaps, QUARTERS)]
-    entry = {"count": len(bins), "first": START, "last": START + 2, "sources": ["10.244.0.5"], "bins": bins}
-    told = {"joined": START - 0.3, "ended": START + 2.3, "sent": sent, "heard": dict.fromkeys(heard, entry)}
+    entry = {"count": len(bins), "last": START + 2, "bins": bins}
+    own = [int(START * 4) + number for number in range(QUARTERS)] if sent else []
+    told = {
+        "joined": START - 0.3,
+        "ended": START + 2.3,
+        "sent": sent,
+        "bins": own,
+        "heard": dict.fromkeys(heard, entry),
+    }
     return parse(tag, json.dumps(told), f"pod '{tag}'")
 
 
@@ -37,12 +44,15 @@ def test_throughout_is_every_quarter_of_a_second() -> None:
     whole = reports(report("a", "b"), report("b", "a", gaps=4), report("c"))
     begin, end = whole.interval
     assert whole.throughout("a", "b", begin, end) == ""
-    assert whole.throughout("b", "a", begin, end) == "'b' heard 'a' in only 4 of 7 quarters of a second"
+    assert (
+        whole.throughout("b", "a", begin, end)
+        == "'b' heard 'a' in only 4 of the 8 quarters of a second in which it sent"
+    )
     assert whole.throughout("c", "a", begin, end) == "'c' heard nothing of 'a', which sent 40 datagrams"
 
 
 def test_peers_that_missed_each_other_prove_nothing() -> None:
-    late = Report("b", START + 2, START + 4, 40, {})
+    late = Report("b", START + 2, START + 4, 40, frozenset(), {})
     apart = reports(report("a"), late)
     begin, end = apart.interval
     assert "were not there at the same time" in apart.throughout("a", "b", begin, end)
