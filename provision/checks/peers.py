@@ -40,7 +40,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Heard:
-    """What one peer heard of one tag: when last (unix time), and of which quarters of a second by the sender's clock."""
+    """What one peer heard of one tag: when last (unix time), and which quarters of a second by the sender's clock."""
 
     count: int
     last: float
