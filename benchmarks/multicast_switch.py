@@ -110,6 +110,7 @@ def main() -> None:
     parser.add_argument("kubeconfig", type=Path)
     parser.add_argument("image", help="with /usr/bin/python3, present on the nodes")
     parser.add_argument("--switches", type=int, default=200)
+    parser.add_argument("--pause", type=float, default=0.7, help="seconds between two switches; more on a busy machine")
     options = parser.parse_args()
     kube = Kube(options.kubeconfig)
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
@@ -122,9 +123,9 @@ def main() -> None:
         asked = []
         for _ in range(options.switches):
             asked.append(("on", annotate(kube, "true")))
-            time.sleep(0.7)
+            time.sleep(options.pause)
             asked.append(("off", annotate(kube, None)))
-            time.sleep(0.7)
+            time.sleep(options.pause)
         time.sleep(2)
         found = events(kube)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -130,7 +131,8 @@ def server(address: tuple[str, int], enforcer: Enforcer) -> ThreadingHTTPServer:
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # whoever asked did not wait
+                self.wfile.write(body)
 
         def log_message(self, *_args: object) -> None:
             """Probes come every few seconds: not logged."""
