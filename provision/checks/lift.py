@@ -16,7 +16,7 @@ from provision.errors import HostError
 from provision.remote import Remote
 
 _TABLE = ["bridge", "mcastlab"]
-_SECONDS = 15.0
+_SECONDS = 60.0
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from provision.checks.result import Figure, Outcome, failed, not_applicable, pas
 from provision.checks.together import sentence, together
 
 _SECONDS = 2.0
-_ASK_SECONDS = 15.0
+_ASK_SECONDS = 60.0
 NO_IPV6 = "the pod network has no IPv6"
 _ROOMS = {"red1": "red-on", "red2": "red-on", "blue1": "blue-on", "blue2": "blue-on"}
 

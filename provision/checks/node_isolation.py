@@ -29,7 +29,8 @@ def run(bench: Bench) -> Outcome:
         return failed(problem, *figures)
     node = bench.node().remote
     port = port_of(node, bench.rooms.place("red-on", "red1"))
-    with lifted(node, "input", [["iifname", port]]), lifted(node, "output", [["oifname", port]]):
+    group = ["ip", "daddr", stream.group]  # of this check only: others run beside it, in the same pods
+    with lifted(node, "input", [[*group, "iifname", port]]), lifted(node, "output", [[*group, "oifname", port]]):
         without = together(_peers({tag: places[tag] for tag in ("red1", *_NODE)}), stream, _SECONDS / 2)
     begin, end = without.interval
     heard = [without.throughout(tag, "red1", begin, end) for tag in _NODE]

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from provision import multicast
 from provision.checks.context import Bench
-from provision.checks.peers import MARGIN, Peer
+from provision.checks.peers import MARGIN, Peer, Reports
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.checks.together import sentence, together_while
 
@@ -33,7 +33,7 @@ def run(bench: Bench) -> Outcome:
         return asked, time.time()
 
     peers = [Peer(tag, place, rate=_RATE) for tag, place in places.items()]
-    reports, (asked, done) = together_while(peers, stream, _SECONDS, switch)
+    reports, (asked, done) = together_while(peers, stream, _SECONDS, switch, _enough)
     begin, end = reports.interval
     heard = reports["off2"].of("off1")
     stopped = max(heard.last, reports["off1"].of("off2").last)
@@ -56,3 +56,9 @@ def run(bench: Bench) -> Outcome:
     return passed(
         f"the flow stopped {figures[1].value:g} s after it was asked for; another namespace's went on", *figures
     )
+
+
+def _enough(reports: Reports, times: tuple[float, float]) -> bool:
+    """Whether all peers were there for a while before the switch was asked for, and after it was answered."""
+    (begin, end), (asked, done) = reports.interval, times
+    return asked - begin >= _AFTER_SECONDS and end - done >= _AFTER_SECONDS

@@ -18,16 +18,23 @@ def together(peers: Sequence[Peer], stream: Stream, seconds: float) -> Reports:
 
 
 def together_while(
-    peers: Sequence[Peer], stream: Stream, seconds: float, look: Callable[[float], T]
+    peers: Sequence[Peer],
+    stream: Stream,
+    seconds: float,
+    look: Callable[[float], T],
+    enough: Callable[[Reports, T], bool] = lambda _reports, _seen: True,
 ) -> tuple[Reports, T]:
-    """The same, and what `look` returned meanwhile; it gets the number of seconds for which the peers run."""
+    """The same, and what `look` returned meanwhile; it gets the number of seconds for which the peers run.
+
+    They are run again, longer, until `enough` is content as well.
+    """
     length = seconds
     for _attempt in range(_ATTEMPTS):
         running = start(peers, stream.group, stream.port, length)
         seen = look(length)
         reports = running.reports()
         begin, end = reports.interval
-        if end - begin >= seconds / 2:
+        if end - begin >= seconds / 2 and enough(reports, seen):
             break
         length = seconds + 2 * reports.spread
     return reports, seen
