@@ -21,6 +21,7 @@ import yaml  # noqa: E402
 from provision import artifacts, attacher, config  # noqa: E402
 from provision.artifacts import imported  # noqa: E402
 from provision.config import Lab  # noqa: E402
+from provision.errors import CommandError  # noqa: E402
 from provision.inventory import inventory, preview  # noqa: E402
 from provision.paths import StateDir, cache_dir  # noqa: E402
 from provision.providers.podman import PodmanProvider  # noqa: E402
@@ -49,7 +50,10 @@ def create(lab: Lab) -> None:
 
 def destroy(lab: Lab) -> None:
     made = provider(lab)
-    made.down(lab)
+    try:
+        made.down(lab)
+    except CommandError:  # a container that ends while Podman stops it confuses Podman 4.3 once
+        made.down(lab)
     shutil.rmtree(made.state.path, ignore_errors=True)
     made.podman.release()
 
