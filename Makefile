@@ -4,7 +4,7 @@ SHELL := /bin/bash
 LAB ?= lab.yml
 MCASTLAB := .venv/bin/mcastlab
 
-.PHONY: help up down test lint unit integration molecule e2e kills lock install
+.PHONY: help up down test test-vm lint unit integration molecule e2e kills lock install
 
 help:  ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -21,6 +21,10 @@ down:  ## Remove what `make up` made, except the cache and the Debian packages, 
 test:  ## Linters, unit tests, integration tests and the real lab end to end
 	@scripts/install dev
 	@scripts/test
+
+test-vm:  ## The lab in two virtual machines by Vagrant and libvirt, emulated where there is no KVM: most of an hour
+	@scripts/install dev libvirt
+	@scripts/test-vm
 
 lint unit integration e2e:  ## One suite of `make test`
 	@scripts/install dev

@@ -20,7 +20,7 @@ from provision.run import run
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.+?)\]")
 _FATAL = re.compile(r"^(?:fatal|failed): \[([^\]]+)\][^=]*=> (\{.*\})", re.MULTILINE)
-_TIMEOUT_SECONDS = 1200.0
+_TIMEOUT_SECONDS = 3600.0  # an emulated machine takes ten times as long as a container
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,26 @@ AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on stand
 Namespaces = Annotated[list[str], typer.Argument(metavar="NAMESPACE...", help="Namespaces; all of them or none.")]
 
 
+class Made(StrEnum):
+    """What `mcastlab artifacts build` can make."""
+
+    bundle = "bundle"
+    box = "box"
+
+
+class ProviderName(StrEnum):
+    """What makes the hosts."""
+
+    podman = "podman"
+    vagrant = "vagrant"
+    ssh = "ssh"
+
+
+ProviderOption = Annotated[
+    ProviderName | None, typer.Option("--provider", help="What makes the hosts, instead of lab.yml's.")
+]
+
+
 def _verbosity(quiet: bool, verbose: bool) -> Verbosity:
     if verbose:
         return Verbosity.VERBOSE
@@ -51,6 +72,7 @@ def _verbosity(quiet: bool, verbose: bool) -> Verbosity:
 @app.command(epilog="Example: mcastlab up --lab second.yml --json report.json")
 def up(
     lab: LabFile = None,
+    provider: ProviderOption = None,
     json: JsonFile = None,
     junit: JunitFile = None,
     dry_run: DryRun = False,
@@ -62,13 +84,14 @@ def up(
     from provision import lifecycle
 
     with clean_end(debug=debug):
-        lifecycle.up(*open_lab(lab, _verbosity(quiet, verbose)), dry_run=dry_run, json=json, junit=junit)
+        lifecycle.up(*open_lab(lab, _verbosity(quiet, verbose), provider), dry_run=dry_run, json=json, junit=junit)
 
 
 @app.command(epilog="Example: mcastlab down --lab second.yml")
 def down(
     lab: LabFile = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before hosts of your own are reset.")] = False,
+    provider: ProviderOption = None,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -77,12 +100,13 @@ def down(
     from provision import lifecycle
 
     with clean_end(debug=debug):
-        lifecycle.down(*open_lab(lab, _verbosity(quiet, verbose=False)), dry_run=dry_run, yes=yes)
+        lifecycle.down(*open_lab(lab, _verbosity(quiet, verbose=False), provider), dry_run=dry_run, yes=yes)
 
 
 @app.command(epilog="Example: mcastlab status --json")
 def status(
     lab: LabFile = None,
+    provider: ProviderOption = None,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -90,14 +114,14 @@ def status(
     from provision import lifecycle
 
     with clean_end(debug=debug):
-        lifecycle.status(*open_lab(lab), as_json=json)
+        lifecycle.status(*open_lab(lab, provider=provider), as_json=json)
 
 
 @app.command(
     epilog="Examples: mcastlab check · mcastlab check source-to-pod --json report.json · mcastlab check namespace ·"
     " mcastlab check --namespace app --kubeconfig FILE"
 )
-def check(  # noqa: PLR0913, PLR0917 - each is an option
+def check(
     names: Annotated[
         list[str] | None,
         typer.Argument(metavar="[NAME]...", help="Checks, or groups of them (lan, namespace); those of `up` if none."),
@@ -111,6 +135,7 @@ def check(  # noqa: PLR0913, PLR0917 - each is an option
         str, typer.Option("--image", metavar="REFERENCE", help="With --kubeconfig: an image with python3 and socat.")
     ] = "",
     lab: LabFile = None,
+    provider: ProviderOption = None,
     json: JsonFile = None,
     junit: JunitFile = None,
     list_: Annotated[bool, typer.Option("--list", help="List the checks and what each proves.")] = False,
@@ -131,7 +156,7 @@ def check(  # noqa: PLR0913, PLR0917 - each is an option
             )  # fmt: skip
         else:
             lifecycle.check(
-                *open_lab(lab, _verbosity(quiet, verbose)), names or [],
+                *open_lab(lab, _verbosity(quiet, verbose), provider), names or [],
                 every=every, namespace=namespace, json=json, junit=junit,
             )  # fmt: skip
 
@@ -140,13 +165,14 @@ def check(  # noqa: PLR0913, PLR0917 - each is an option
 def render(
     what: Annotated[str | None, typer.Argument(help="One kind of manifest or config; all if none.")] = None,
     lab: LabFile = None,
+    provider: ProviderOption = None,
     debug: Debug = False,
 ) -> None:
     """Print every manifest and config that would be applied; needs nothing running."""
     from provision import lifecycle
 
     with clean_end(debug=debug):
-        lifecycle.render(open_lab(lab)[0], what)
+        lifecycle.render(open_lab(lab, provider=provider)[0], what)
 
 
 @app.command(epilog="Examples: mcastlab ssh k8s · mcastlab ssh mcastsrc -- ip maddr show dev eth1")
@@ -154,35 +180,37 @@ def ssh(
     host: Annotated[str, typer.Argument(help="A host of the lab, for instance k8s.")],
     command: Annotated[list[str] | None, typer.Argument(help="A command; a shell if none.")] = None,
     lab: LabFile = None,
+    provider: ProviderOption = None,
     debug: Debug = False,
 ) -> None:
     """Log in to a host of the lab, or run a command there and end with its exit code."""
     from provision import lifecycle
 
     with clean_end(debug=debug):
-        sys.exit(lifecycle.ssh(*open_lab(lab), host, command or []))
+        sys.exit(lifecycle.ssh(*open_lab(lab, provider=provider), host, command or []))
 
 
 @app.command(epilog='Example: export KUBECONFIG="$(mcastlab kubeconfig)"')
-def kubeconfig(lab: LabFile = None, debug: Debug = False) -> None:
+def kubeconfig(lab: LabFile = None, provider: ProviderOption = None, debug: Debug = False) -> None:
     """Print the path of the lab's kubeconfig (mode 0600)."""
     from provision import lifecycle
 
     with clean_end(debug=debug):
-        typer.echo(lifecycle.kubeconfig(open_lab(lab)[1]))
+        typer.echo(lifecycle.kubeconfig(open_lab(lab, provider=provider)[1]))
 
 
 @app.command(epilog="Example: mcastlab logs /tmp/lab-logs")
 def logs(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is missing.")],
     lab: LabFile = None,
+    provider: ProviderOption = None,
     debug: Debug = False,
 ) -> None:
     """Collect all that is needed to debug the lab into a folder."""
     from provision import lifecycle
 
     with clean_end(debug=debug):
-        lifecycle.logs(*open_lab(lab), directory)
+        lifecycle.logs(*open_lab(lab, provider=provider), directory)
 
 
 @multicast_app.command("enable", epilog="Examples: mcastlab multicast enable app · … enable app --kubeconfig FILE")
@@ -257,13 +285,17 @@ def demo_discovery(
         lifecycle.demo_discovery(namespace, kubeconfig, lab, image, watch=watch)
 
 
-@artifacts_app.command("build")
-def artifacts_build(verbose: Verbose = False, debug: Debug = False) -> None:
+@artifacts_app.command("build", epilog="Examples: mcastlab artifacts build · mcastlab artifacts build box")
+def artifacts_build(
+    what: Annotated[Made, typer.Argument(help="The bundle, or a Vagrant box with it for libvirt.")] = Made.bundle,
+    verbose: Verbose = False,
+    debug: Debug = False,
+) -> None:
     """Make what is not in the cache yet."""
     from provision import lifecycle
 
     with clean_end(debug=debug):
-        lifecycle.artifacts_build(_verbosity(quiet=False, verbose=verbose))
+        lifecycle.artifacts_build(_verbosity(quiet=False, verbose=verbose), with_box=what is Made.box)
 
 
 @artifacts_app.command("import", epilog="Example: mcastlab artifacts import multus-cni-thick.tar")

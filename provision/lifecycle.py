@@ -261,9 +261,17 @@ def demo_discovery(namespace: str, kubeconfig: Path | None, lab_file: Path | Non
     discovery.run(_cluster(kubeconfig, lab_file), reference, namespace, watch=watch)
 
 
-def artifacts_build(verbosity: Verbosity) -> None:
-    """Make what is not in the cache yet and print where it is."""
+def artifacts_build(verbosity: Verbosity, *, with_box: bool = False) -> None:
+    """Make what is not in the cache yet, with a Vagrant box if asked, and print where it is."""
     progress = Progress(console(stderr=True), verbosity)
+    if with_box:
+        from provision.artifacts import box
+
+        with progress.stage("box") as line:
+            made = box.ensure(progress.report)
+            line.summary = made.name
+        print(made.file)
+        return
     with progress.stage("artifacts") as line:
         bundle = artifacts.ensure(progress.report)
         line.summary = f"{bundle.source}: {bundle.reason}"

@@ -29,13 +29,20 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
 
 
-def open_lab(lab_file: Path | None, verbosity: Verbosity = Verbosity.NORMAL) -> tuple[Lab, RunState]:
-    """The lab of `lab_file` (default: lab.yml here, which may be missing) and a fresh run state for it."""
+def open_lab(
+    lab_file: Path | None, verbosity: Verbosity = Verbosity.NORMAL, provider: str | None = None
+) -> tuple[Lab, RunState]:
+    """The lab of `lab_file` (default: lab.yml here, which may be missing) and a fresh run state for it.
+
+    `provider` takes the place of the one that the file names.
+    """
     from provision import config  # late, so that --help and completion stay fast
     from provision.state import RunState, make_provider
 
     path = lab_file or DEFAULT_LAB_FILE
     lab = config.load(path if lab_file or path.exists() else None)
+    if provider:
+        lab = lab.model_copy(update={"provider": str(provider)})
     directory = StateDir.of(path, lab.name)
     progress = Progress(console(stderr=True), verbosity)
     return lab, RunState(directory, make_provider(lab, directory), progress)

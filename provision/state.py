@@ -45,11 +45,15 @@ class RunState:
 
 
 def make_provider(lab: Lab, directory: StateDir) -> Provider:
-    """The provider that lab.yml names."""
+    """The provider that lab.yml or the command line names."""
     if lab.provider == "ssh":
         from provision.providers.ssh import SshProvider
 
         return SshProvider(lab, directory)
+    if lab.provider == "vagrant":
+        from provision.providers.vagrant import VagrantProvider
+
+        return VagrantProvider(lab, directory)
     from provision.providers.podman import PodmanProvider
 
     return PodmanProvider(lab, directory)

@@ -17,6 +17,7 @@ from provision.config.models import (
     Multicast,
     Network,
     Ssh,
+    Vagrant,
 )
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "Multicast",
     "Network",
     "Ssh",
+    "Vagrant",
     "load",
 ]

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from provision.config.values import (
+    BoxName,
     Group,
     HostName,
     Interface,
@@ -126,12 +127,25 @@ class Checks(Model):
     ttl: StrictInt = Field(ge=1, le=255, description="Time to live of the datagrams, in hops.")
 
 
+class Vagrant(Model):
+    """The machines that Vagrant makes; of no meaning to other providers."""
+
+    machines: Literal["auto", "virtualbox", "libvirt", "docker"] = Field(
+        description="Vagrant's own provider; auto: the first of these that works here."
+    )
+    box: BoxName = Field(
+        description="The box of virtual machines; auto: the one made by `mcastlab artifacts build box`, else Debian's."
+    )
+    cpus: StrictInt = Field(ge=1, le=256, description="Processors of each virtual machine.")
+    memory_mib: StrictInt = Field(ge=2048, le=1048576, description="Memory of each virtual machine, in MiB.")
+
+
 class Lab(Model):
     """One lab."""
 
     name: LabName = Field(description="The lab's name, part of the names of all that is made for it.")
-    provider: Literal["podman", "ssh"] = Field(
-        description="podman: systemd containers on this machine. ssh: hosts that exist already."
+    provider: Literal["podman", "vagrant", "ssh"] = Field(
+        description="podman: systemd containers on this machine. vagrant: machines by Vagrant. ssh: hosts that exist."
     )
     ip_families: tuple[Literal["ipv4", "ipv6"], ...] = Field(
         min_length=1, description="[ipv4] or [ipv4, ipv6], for the LAN, nodes, pods and services."
@@ -145,6 +159,7 @@ class Lab(Model):
     )
     multicast: Multicast
     checks: Checks
+    vagrant: Vagrant
 
     @property
     def dual_stack(self) -> bool:

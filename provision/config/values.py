@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictStr
 
 _LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"  # RFC 1123, section 2.1, in the lower case that Kubernetes asks for
 _INTERFACE = "^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+_BOX = "^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?$"
 _INTERFACE_LENGTH = 15  # IFNAMSIZ - 1, linux/if.h
 _LABEL_LENGTH = 63
 _LAB_NAME_LENGTH, _HOST_NAME_LENGTH = 20, 30  # `mcastlab-LAB-HOST` stays within a DNS label
@@ -132,6 +133,12 @@ def _interface(value: str) -> str:
     return value
 
 
+def _box(value: str) -> str:
+    if not re.fullmatch(_BOX, value) or value.endswith("\n"):
+        raise ValueError(f"'{value}' is no name of a Vagrant box: that is auto, a NAME or an OWNER/NAME")
+    return value
+
+
 V4Address = Annotated[IPv4Address, BeforeValidator(_address(IPv4Address, 4))]
 V6Address = Annotated[IPv6Address, BeforeValidator(_address(IPv6Address, 6))]
 V4Subnet = Annotated[IPv4Network, BeforeValidator(_network(IPv4Network, 4))]
@@ -146,3 +153,4 @@ Interface = Annotated[
     AfterValidator(_interface),
     Field(json_schema_extra={"pattern": _INTERFACE, "maxLength": _INTERFACE_LENGTH}),
 ]
+BoxName = Annotated[StrictStr, AfterValidator(_box), Field(json_schema_extra={"pattern": _BOX})]

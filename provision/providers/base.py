@@ -17,6 +17,7 @@ class Machine:
 
     Without `key_file` the SSH agent and the user's own keys are offered. With `become`, commands are root's by sudo.
     `borrowed`: the host is the user's, and so is the file of host keys.
+    An API server on it answers at `address` and `api_port`.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Machine:
     known_hosts: Path
     become: bool = False
     borrowed: bool = False
+    api_port: int = 6443
 
 
 @dataclass(frozen=True)

@@ -47,14 +47,20 @@ def problems(lab: Lab, provider: PodmanProvider) -> list[McastlabError]:
     basic = [*_privilege(), *_missing_tools()]
     if basic:
         return basic  # the rest could only repeat these
-    probes: tuple[Probe, ...] = (
-        lambda: _podman(provider),
-        _kernel,
-        lambda: _room(lab),
-        lambda: _subnets(lab, provider),
-        lambda: _names(lab, provider),
-        lambda: _firewall(lab, provider),
-    )
+    more: tuple[Probe, ...] = (lambda: _podman(provider), lambda: _names(lab, provider))
+    return _answers((*more, *_for_containers(lab, provider.bridges())))
+
+
+def of_containers(lab: Lab, bridges: frozenset[str]) -> list[McastlabError]:
+    """Every reason why containers, whoever makes them, could not be hosts here; `bridges` are the lab's own."""
+    return [*_privilege(), *_missing_tools()] or _answers(_for_containers(lab, bridges))
+
+
+def _for_containers(lab: Lab, bridges: frozenset[str]) -> tuple[Probe, ...]:
+    return (_kernel, lambda: _room(lab), lambda: _subnets(lab, bridges), lambda: _firewall(lab, bridges))
+
+
+def _answers(probes: tuple[Probe, ...]) -> list[McastlabError]:
     with ThreadPoolExecutor(len(probes)) as pool:
         return [problem for answer in pool.map(_answer, probes) for problem in answer]
 
@@ -116,9 +122,14 @@ def _kernel() -> Iterable[McastlabError]:
             )
 
 
-def _room(lab: Lab) -> Iterable[McastlabError]:
+def available_gib() -> float:
+    """Memory that new processes can have, in GiB."""
     meminfo = Path("/proc/meminfo").read_text()
-    free = next(int(line.split()[1]) for line in meminfo.splitlines() if line.startswith("MemAvailable")) / 2**20
+    return next(int(line.split()[1]) for line in meminfo.splitlines() if line.startswith("MemAvailable")) / 2**20
+
+
+def _room(lab: Lab) -> Iterable[McastlabError]:
+    free = available_gib()
     if free < _MEMORY_GIB:
         yield HostError(
             f"{free:.1f} GiB of memory are available, the lab '{lab.name}' needs {_MEMORY_GIB:.0f}",
@@ -134,8 +145,7 @@ def _room(lab: Lab) -> Iterable[McastlabError]:
         )
 
 
-def _subnets(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:
-    own = provider.bridges()
+def _subnets(lab: Lab, own: frozenset[str]) -> Iterable[McastlabError]:
     wanted = [net for net in (lab.lan.subnet, lab.lan.subnet6 if lab.dual_stack else None) if net]
     for family in ("-4", "-6"):
         for route in json.loads(run(["ip", family, "-j", "route", "show"], timeout=10).stdout or "[]"):
@@ -163,10 +173,10 @@ def _names(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:
             )
 
 
-def _firewall(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:
+def _firewall(lab: Lab, own: frozenset[str]) -> Iterable[McastlabError]:
     ruleset = json.loads(run(as_root(["nft", "-j", "list", "ruleset"]), timeout=20).stdout or "{}")
     nf_call = _NF_CALL.exists() and _NF_CALL.read_text().strip() == "1"
-    for drop in drops(ruleset, nf_call=nf_call, lab_names={_as_nft(lab.lan.subnet), *provider.bridges()}):
+    for drop in drops(ruleset, nf_call=nf_call, lab_names={_as_nft(lab.lan.subnet), *own}):
         yield HostError(
             f"A firewall rule of this machine drops bridged traffic: '{drop}'",
             remedy="Accept the lab's bridges in that chain, or set net.bridge.bridge-nf-call-iptables=0 where bridged"

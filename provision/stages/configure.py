@@ -13,7 +13,6 @@ from provision.judge import EarlyChecks
 from provision.remote import Remotes
 from provision.state import RunState
 
-_API_PORT = 6443
 _ADMIN_CONF = "/etc/kubernetes/admin.conf"
 
 
@@ -23,26 +22,27 @@ class Configure:
     def run(self, lab: Lab, state: RunState) -> str:
         if state.bundle is None:
             raise HostError("The stage 'configure' ran before the stage 'artifacts'")
-        source = str(state.bundle.path) if state.provider.borrowed else ""
-        hosts = inventory(lab, state.machines, state.bundle.document(), state.provider.node_facts(), source)
+        facts = state.provider.node_facts()
+        source = "" if facts.get("in_container") else str(state.bundle.path)
+        hosts = inventory(lab, state.machines, state.bundle.document(), facts, source)
         state.early = EarlyChecks(lab, state)
         recap = ansible.play("site.yml", hosts, state.directory, state.progress.report)
         if any(recap.changed.values()):
             state.withdraw_early()
         with Remotes(state.machines) as remotes:
             kubeconfig = remotes.get(lab.control_plane.name).read(_ADMIN_CONF)
-        address = state.machine(lab.control_plane.name).address
-        write_whole(state.directory.kubeconfig, reachable(kubeconfig, address, lab.control_plane.name))
+        node = state.machine(lab.control_plane.name)
+        write_whole(state.directory.kubeconfig, reachable(kubeconfig, f"{node.address}:{node.api_port}", node.name))
         return recap.summary()
 
     def plan(self, lab: Lab, state: RunState) -> str:
         return "ansible-playbook playbooks/site.yml on all hosts; write the kubeconfig (0600)"
 
 
-def reachable(kubeconfig: str, address: str, name: str) -> str:
-    """`kubeconfig` of the node `name` for use from here: by `address`, with the certificate checked for `name`."""
+def reachable(kubeconfig: str, place: str, name: str) -> str:
+    """`kubeconfig` of the node `name` for use from here: at ADDRESS:PORT, with the certificate checked for `name`."""
     document = yaml.safe_load(kubeconfig)
     for item in document["clusters"]:
-        item["cluster"]["server"] = f"https://{address}:{_API_PORT}"
+        item["cluster"]["server"] = f"https://{place}"
         item["cluster"]["tls-server-name"] = name
     return yaml.safe_dump(document, sort_keys=False)

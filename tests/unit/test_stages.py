@@ -46,7 +46,7 @@ def state(tmp_path: Path) -> RunState:
 
 
 def test_the_kubeconfig_is_reached_by_address_and_trusted_by_name() -> None:
-    cluster = yaml.safe_load(reachable(KUBECONFIG, "10.213.0.11", "k8s"))["clusters"][0]["cluster"]
+    cluster = yaml.safe_load(reachable(KUBECONFIG, "10.213.0.11:6443", "k8s"))["clusters"][0]["cluster"]
     assert cluster == {
         "certificate-authority-data": "Q0E=",
         "server": "https://10.213.0.11:6443",

@@ -1,0 +1,139 @@
+"""Virtual machines or containers by Vagrant as hosts: the Vagrantfile of this checkout, driven by python-vagrant."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from provision import config
+from provision.config import Lab
+from provision.errors import McastlabError
+from provision.files import write_whole
+from provision.paths import ROOT, StateDir
+from provision.providers.base import Machine, MachineStatus
+from provision.providers.podman import PodmanProvider
+from provision.providers.podman_cli import Podman
+from provision.vagrant import choice, endpoints, made
+from provision.vagrant.door import VagrantDoor
+from provision.vagrant.endpoints import Endpoint
+from provision.vagrant.engine import podmans_socket, users_docker
+from provision.vagrant.hints import explained
+from provision.vagrant.podman_networks import make_networks, remove_leftovers
+
+
+class VagrantProvider:
+    """Implements the provider contract; which machines there are, Vagrant says."""
+
+    name = "vagrant"
+    borrowed = False
+
+    def __init__(self, lab: Lab, state: StateDir) -> None:
+        self.state = state
+        self.lab = lab
+        self.podman = Podman()
+
+    @cached_property
+    def choice(self) -> choice.Choice:
+        """Vagrant's own provider: the one that the lab's machines are of, else the one chosen now."""
+        for kind in ("virtualbox", "libvirt", "docker"):
+            if any((self._folder / "machines").glob(f"*/{kind}/id")):
+                return choice.Choice(kind, "the lab's machines are of it")
+        return choice.choose(self.lab)
+
+    def preflight(self, lab: Lab) -> list[McastlabError]:
+        from provision.vagrant.preflight import problems
+
+        return problems(lab, self)
+
+    def up(self, lab: Lab, node_image: str, bundle: Path, report: Callable[[str], None]) -> list[Machine]:
+        """Raises CommandError with what Vagrant or its provider said, verbatim."""
+        report(f"Vagrant's provider: {self.choice.name} ({self.choice.reason})")
+        made.write(lab, self.state, node_image, bundle)
+        with self._environment(report) as environment:
+            with explained():
+                VagrantDoor(environment, report).up(no_provision=True, provider=self.choice.name)
+            endpoints.settle_lan(lab, self.choice.name)
+            found = self._found(lab, environment)
+        endpoints.pin(self.state, found)
+        return found
+
+    def machines(self, lab: Lab) -> list[Machine]:
+        if not self._any:
+            return []
+        with self._environment() as environment:
+            return self._found(lab, environment)
+
+    def status(self, lab: Lab) -> list[MachineStatus]:
+        if not self._any:
+            return [MachineStatus(host.name, "absent") for host in lab.hosts]
+        with self._environment() as environment:
+            states = {row.name: row.state for row in VagrantDoor(environment).status()}
+        names = {VagrantDoor.NOT_CREATED: "absent"}
+        found = ((host.name, str(states.get(host.name, "absent"))) for host in lab.hosts)
+        return [MachineStatus(name, names.get(state, state), self.choice.name) for name, state in found]
+
+    def down(self, lab: Lab) -> list[str]:
+        removed = []
+        if self._any:
+            removed = [f"machine {row.name} ({self.choice.name})" for row in self.status(lab) if row.state != "absent"]
+            with self._environment() as environment:
+                VagrantDoor(environment).destroy()
+        removed += remove_leftovers(self.podman, lab)
+        if self._folder == ROOT / ".vagrant":
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return removed
+
+    def logs(self, lab: Lab, directory: Path) -> None:
+        """Vagrant keeps no console; what it says of its machines is written."""
+        rows = [f"{row.name}: {row.state} {row.detail}\n" for row in self.status(lab)]
+        write_whole(directory / "vagrant-status.txt", "".join(rows))
+
+    def node_facts(self) -> dict[str, Any]:
+        """What the roles must know of the hosts' kernel."""
+        if self.choice.name != "docker":
+            return endpoints.VIRTUAL
+        return PodmanProvider(self.lab, self.state, self.podman).node_facts()  # the same kernel, the same image
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Where Vagrant keeps its machines' ids: for the checkout's own lab where `vagrant up` has them as well."""
+        own = ROOT / "lab.yml"
+        if self.state == StateDir.of(own, self.lab.name) and config.load(own).name == self.lab.name:
+            return ROOT / ".vagrant"
+        return self.state.path / "vagrant"
+
+    @property
+    def _any(self) -> bool:
+        """Whether Vagrant ever made a machine here: asking it would take seconds."""
+        return any((self._folder / "machines").glob("*/*/id"))
+
+    @contextmanager
+    def _environment(self, report: Callable[[str], None] = lambda _line: None) -> Iterator[Mapping[str, str]]:
+        """The environment in which Vagrant finds this lab, and its containers' engine."""
+        if not made.lab_file(self.state).exists():
+            self.state.make()
+            write_whole(made.lab_file(self.state), self.lab.model_dump_json(indent=2) + "\n")
+        own = {
+            "MCASTLAB_LAB": str(made.lab_file(self.state)),
+            "MCASTLAB_STATE": str(self.state.path),
+            "VAGRANT_DOTFILE_PATH": str(self._folder),
+            "VAGRANT_DEFAULT_PROVIDER": self.choice.name,
+        }
+        if self.choice.name != "docker" or users_docker():
+            yield own
+            return
+        make_networks(self.podman, self.lab)
+        with podmans_socket(self.podman, report) as environment:
+            yield {**own, **environment}
+
+    def _found(self, lab: Lab, environment: Mapping[str, str]) -> list[Machine]:
+        door, node = VagrantDoor(environment), lab.control_plane.name
+        places = {name: Endpoint(address, port) for name, (address, port) in door.endpoints().items()}
+        if node in places:
+            places[node] = dataclasses.replace(places[node], api_port=door.api_port(node, self.choice.name))
+        return endpoints.machines(lab, self.state, places)

@@ -1,0 +1,44 @@
+"""What the Vagrantfile runs: `python -m provision.vagrant prepare LAB` and `… finish LAB ENDPOINTS`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from provision import artifacts, config, lifecycle
+from provision.paths import StateDir
+from provision.providers.given import GivenMachines
+from provision.session import clean_end
+from provision.state import RunState
+from provision.ui import Progress, console
+from provision.vagrant import made
+
+
+def prepare(lab_file: Path) -> None:
+    """Judge the lab, make its key and its artifacts where they are missing, and tell the Vagrantfile where they are."""
+    lab = config.load(lab_file if lab_file.exists() else None)
+    progress = Progress(console(stderr=True))
+    with progress.stage("artifacts") as line:
+        bundle = artifacts.ensure(progress.report)
+        line.summary = f"{bundle.source}: {bundle.reason}"
+    made.write(lab, StateDir.of(lab_file, lab.name), bundle.node_image, bundle.path)
+
+
+def finish(lab_file: Path, endpoints: Path) -> None:
+    """Configure and check the machines that Vagrant has made, all at once."""
+    lab = config.load(lab_file if lab_file.exists() else None)
+    directory = StateDir.of(lab_file, lab.name)
+    state = RunState(directory, GivenMachines(lab, directory, endpoints), Progress(console(stderr=True)))
+    lifecycle.up(lab, state, dry_run=False, json=None, junit=None)
+
+
+def main(argv: list[str]) -> None:
+    """Ends with the exit codes of mcastlab."""
+    steps: dict[str, Callable[..., None]] = {"prepare": prepare, "finish": finish}
+    with clean_end(debug=False):
+        steps[argv[0]](*(Path(argument) for argument in argv[1:]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,51 @@
+"""The networks of Vagrant's containers in mcastlab's own Podman, and what interrupted runs left there."""
+
+from __future__ import annotations
+
+import json
+
+from provision.config import Lab
+from provision.providers.podman_cli import Podman, bridge_name
+
+# As provision/vagrant/docker.rb has them; there they are made by Docker's command, which cannot name the bridge.
+LABEL = "mcastlab.vagrant"
+_KINDS = ("mgmt", "lan")
+
+
+def network_name(lab: Lab, kind: str) -> str:
+    """The network's name, with kind `mgmt` or `lan`."""
+    return f"mcastlab-vagrant-{lab.name}-{kind}"
+
+
+def bridges(lab: Lab) -> frozenset[str]:
+    """The names of the bridges on this machine, whether they are there or not."""
+    return frozenset(bridge_name(network_name(lab, kind)) for kind in _KINDS)
+
+
+def make_networks(podman: Podman, lab: Lab) -> None:
+    """Make the networks that are missing."""
+    for kind in _KINDS:
+        name = network_name(lab, kind)
+        if podman.run(["network", "exists", name], check=False).returncode == 0:
+            continue
+        args = ["--disable-dns", "--label", f"{LABEL}={lab.name}"]
+        if kind == "lan":
+            args += ["--internal", "--subnet", str(lab.lan.subnet)]
+            if lab.lan.subnet6 and lab.dual_stack:
+                args += ["--ipv6", "--subnet", str(lab.lan.subnet6)]
+        podman.create_network(name, args)
+
+
+def remove_leftovers(podman: Podman, lab: Lab) -> list[str]:
+    """Remove containers and networks of the lab that Vagrant does not know, and return their names."""
+    removed = []
+    listing = ["ps", "-a", "--filter", f"label={LABEL}={lab.name}", "--format", "json"]
+    for item in json.loads(podman.run(listing).stdout or "[]"):
+        podman.run(["rm", "-f", "-t", "2", "-v", item["Id"]], timeout=120)
+        removed.append(f"container {item['Names'][0]}")
+    listing = ["network", "ls", "--filter", f"label={LABEL}={lab.name}", "--format", "{{.Name}}"]
+    for name in podman.run(listing).stdout.split():
+        podman.run(["network", "rm", "-f", name])
+        removed.append(f"network {name}")
+    podman.release()
+    return removed

@@ -1,0 +1,81 @@
+"""The Vagrantfile and the models read the same files: what they make of a lab.yml is the same."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provision import config
+
+ROOT = Path(__file__).resolve().parents[3]
+RUBY = ROOT / "provision/vagrant/lab.rb"
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE | re.DOTALL)
+LABS = {
+    "empty": "",
+    "comment": "# nothing\n",
+    "second": (ROOT / "tests/golden/second-lab.yml").read_text(),
+    "lan-interface": "lan: {interface: mcast0, querier: false}\nvagrant: {machines: docker, cpus: 4}\n",
+    "master-of-its-own": """\
+networks:
+  - {name: one, master: eth1, ipam: {range_start: 10.0.0.20, range_end: 10.0.0.29}}
+  - {name: two, cni_version: 1.1.0, ipam: {subnet: 10.0.0.0/24, range_start: 10.0.0.30, range_end: 10.0.0.39}}
+""",
+    "yaml-1.1": 'ip_families: [ipv4]\nlan: {snooping: off, subnet6: "fd00:11::/64"}\nchecks: {ttl: 0x10}\n',
+    **{f"documentation-{number}": block for number, block in enumerate(BLOCKS)},
+}
+
+
+def ruby(*arguments: str) -> str:
+    return subprocess.run(["ruby", *arguments], capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def without_nothing(value: Any) -> Any:
+    """`value` without keys that have no value: the models have them all, a file need not."""
+    if isinstance(value, dict):
+        return {key: without_nothing(inner) for key, inner in value.items() if inner is not None}
+    return [without_nothing(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_ruby_and_the_models_make_the_same_of_a_lab(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "lab.yml"
+    path.write_text(LABS[name])
+    expected = config.load(path).model_dump(mode="json")
+    assert without_nothing(json.loads(ruby(str(RUBY), str(path)))) == without_nothing(expected)
+
+
+def test_what_mcastlab_hands_to_the_vagrantfile_is_read_back_as_it_was(tmp_path: Path) -> None:
+    lab = config.load(ROOT / "tests/golden/second-lab.yml")
+    path = tmp_path / "lab.json"
+    path.write_text(lab.model_dump_json())
+    assert json.loads(ruby(str(RUBY), str(path))) == lab.model_dump(mode="json")
+
+
+def of_lab(path: Path, expression: str) -> Any:
+    program = f"require '{RUBY}'; lab = Mcastlab::Lab.new('{path}'); puts JSON.generate({expression})"
+    return json.loads(ruby("-e", program))
+
+
+def test_addresses_of_hosts_have_the_prefix_of_their_lan(tmp_path: Path) -> None:
+    path = tmp_path / "lab.yml"
+    path.write_text("")
+    assert of_lab(path, "lab.addresses(lab.hosts[0])") == ["10.0.0.11/24", "fd00:10::11/64"]
+    assert of_lab(path, "lab.lan_address") == "10.0.0.1"
+    path.write_text("ip_families: [ipv4]")
+    assert of_lab(path, "lab.addresses(lab.hosts[0])") == ["10.0.0.11/24"]
+
+
+def test_cards_have_addresses_that_are_local_stable_and_distinct(tmp_path: Path) -> None:
+    path = tmp_path / "lab.yml"
+    path.write_text("name: one")
+    first = of_lab(path, "lab.hosts.map { |host| lab.mac(host) }")
+    assert first == of_lab(path, "lab.hosts.map { |host| lab.mac(host) }")
+    path.write_text("name: two")
+    second = of_lab(path, "lab.hosts.map { |host| lab.mac(host) }")
+    assert len({*first, *second}) == 4
+    assert all(re.fullmatch(r"02(:[0-9a-f]{2}){5}", mac) for mac in (*first, *second))
