@@ -85,11 +85,15 @@ module Mcastlab
       virsh("vol-upload", "--pool", POOL, name, box[part])
     end
 
-    # The pool serves all labs: it goes with the last machine of any.
-    def self.clear(_lab)
+    # The plug-in forgets the network of a machine whose removal was interrupted. The pool serves all labs: it goes with
+    # the last machine of any.
+    def self.clear(lab)
+      lan = "mcastlab-#{lab.name}-lan"
+      %w[net-destroy net-undefine].each { |step| virsh?(step, lan) } if virsh?("net-info", lan)
       return if virsh("list", "--all", "--name").split.grep(/^mcastlab-/).any? || !virsh?("pool-info", POOL)
 
       virsh?("pool-start", POOL)
+      virsh("pool-refresh", POOL)
       names = virsh("vol-list", POOL).lines.drop(2).map { |line| line.split.first }.compact
       names.each { |name| virsh("vol-delete", "--pool", POOL, name) }
       %w[pool-destroy pool-delete pool-undefine].each { |step| virsh(step, POOL) }
