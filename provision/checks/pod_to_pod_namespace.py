@@ -17,9 +17,9 @@ from provision.run import Completed
 from provision.wait import Deadline, NotYet, until
 
 _GROUP, _PORT = "224.1.0.1", 30102
-_LISTEN_SECONDS = 25
+_LISTEN_SECONDS = 60
 _JOIN_SECONDS = 10.0
-_ATTEMPTS = 3
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)

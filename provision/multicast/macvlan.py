@@ -42,14 +42,17 @@ def shared_networks(kube: Kube, namespace: str) -> tuple[tuple[str, ...], tuple[
 
 
 def still_attached(kube: Kube, namespace: str) -> list[Attached]:
-    """The running pods of a namespace that multicast still reaches by macvlan; empty where there are none."""
-    _, shared = shared_networks(kube, namespace)
-    full = {f"{namespace}/{name}" for name in shared}
+    """The running pods of a namespace that multicast still reaches by macvlan; empty where there are none.
+
+    A network that is gone counts as well: the switch takes away those that it gave, and pods keep their interfaces.
+    """
+    names, shared = shared_networks(kube, namespace)
+    others = {f"{namespace}/{name}" for name in names if name not in shared}
     pods = Pods(kube)
     found = []
     for item in kube.items(f"/api/v1/namespaces/{namespace}/pods"):
         if item.get("status", {}).get("phase") == "Running":
-            found += [_attached(pods, item, entry) for entry in _interfaces(item) if entry.get("name") in full]
+            found += [_attached(pods, item, entry) for entry in _interfaces(item) if entry["name"] not in others]
     return found
 
 
@@ -68,13 +71,14 @@ def _attached(pods: Pods, item: Object, entry: dict[str, Any]) -> Attached:
 
 
 def _interfaces(item: Object) -> list[dict[str, Any]]:
-    """The pod's interfaces as its attacher reported them (multi-net-spec 1.3, section 3.3)."""
+    """The pod's second interfaces as its attacher reported them (multi-net-spec 1.3, section 3.3)."""
     text = (item["metadata"].get("annotations") or {}).get(STATUS, "[]")
     try:
         found = json.loads(text)
     except ValueError:
         return []
-    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+    entries = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+    return [entry for entry in entries if "/" in str(entry.get("name", "")) and not entry.get("default")]
 
 
 def _types(item: Object) -> set[str]:

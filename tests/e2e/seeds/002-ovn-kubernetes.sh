@@ -55,11 +55,17 @@ until kubectl exec mlistener -- cat /proc/net/igmp | grep -q 010001E0; do sleep 
 CIDR=$(kubectl get Network.config.openshift.io cluster \
     -o jsonpath='{.status.clusterNetwork[0].cidr}')
 
-echo "answer: $(kubectl exec msender -i -- \
-    /bin/bash -c "echo | socat STDIO UDP4-DATAGRAM:224.1.0.1:30102,range=$CIDR,ip-multicast-ttl=64" </dev/null)"
+# socat waits half a second for an answer, in which a busy machine may not have started `hostname`: typed again then.
+answer=
+for _ in 1 2 3 4 5; do
+  answer=$(kubectl exec msender -i -- \
+      /bin/bash -c "echo | socat STDIO UDP4-DATAGRAM:224.1.0.1:30102,range=$CIDR,ip-multicast-ttl=64" </dev/null)
+  [ -n "$answer" ] && break
+done
+echo "answer: $answer"
 
 # Beyond the seed: without the annotation nobody answers.
 kubectl annotate namespace seed-002 k8s.ovn.org/multicast-enabled-
-sleep 3
+sleep 5
 echo "answer when disabled: $(kubectl exec msender -i -- \
     /bin/bash -c "echo | socat STDIO UDP4-DATAGRAM:224.1.0.1:30102,range=$CIDR,ip-multicast-ttl=64" </dev/null)"
