@@ -66,7 +66,9 @@ class VagrantProvider:
         if not self._any:
             return []
         with self._environment() as environment:
-            return self._found(lab, environment)
+            found = self._found(lab, environment)
+        endpoints.pin(self.state, found)  # ports differ from start to start
+        return found
 
     def status(self, lab: Lab) -> list[MachineStatus]:
         if not self._any:
