@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+from provision.wait import Deadline, NotYet, until
 from tests.integration.multicast_policy import forged
 from tests.integration.multicast_policy.policy_node import Node, Pod, run
 
@@ -118,7 +119,12 @@ def test_reports_reach_the_bridge_before_the_port_is_bound(node: Node) -> None:
     """No agent: the pod joins all the same, and is heard and hears as soon as there is one."""
     one, other = node.pod("green"), node.pod("green")
     other.hear(G4, G6)
-    assert {entry["grp"] for entry in node.groups() if entry["port"] == other.port} >= {G4, G6}
+
+    def joined() -> bool | NotYet:
+        groups = {entry["grp"] for entry in node.groups() if entry["port"] == other.port}
+        return True if groups >= {G4, G6} else NotYet(f"the bridge knows of {sorted(groups)}")
+
+    until("the bridge to know of both groups", joined, Deadline.after(10), interval=0.1)
     one.say(G4, "early")
     node.start_agent("green")
     one.say(G4, "late")
