@@ -5,9 +5,8 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
 from typing import Any, TypeVar
 
 from provision import multicast
@@ -16,9 +15,7 @@ from provision.checks.places import PodPlace
 from provision.kube import Kube, Object
 from provision.multicast.annotations import namespace_path
 from provision.multicast.detect import Found
-from provision.wait import Deadline, NotYet, until
 
-_GONE_SECONDS = 180.0
 _UNPROVABLE_SECONDS = 5.0
 T = TypeVar("T")
 
@@ -55,31 +52,12 @@ class Rooms:
 
         return self._only_once(f"{namespace}/{name}", make)
 
-    def leave(self, room: str) -> None:
-        """Delete a room that nobody else uses, and wait until it is gone."""
-        with self._lock:
-            names = [name for name in self._names if name == self._full(room)]
-        self._remove(names)
-
     def close(self) -> None:
-        """Delete all rooms and wait until they are gone."""
+        """Have all rooms deleted. Nobody waits: their pods are gone, and no other run's rooms have these names."""
         with self._lock:
             names = list(self._names)
-        self._remove(names)
-
-    def _remove(self, names: Sequence[str]) -> None:
         for name in names:
             self._kube.delete(namespace_path(name))
-        for name in names:
-            until(f"namespace '{name}' to be gone", partial(self._gone, name), Deadline.after(_GONE_SECONDS))
-
-    def _gone(self, name: str) -> bool | NotYet:
-        found = self._kube.find(namespace_path(name))
-        if found is None:
-            return True
-        conditions = found.get("status", {}).get("conditions", [])
-        left = [entry.get("message", "") for entry in conditions if entry.get("status") == "True"]
-        return NotYet("; ".join(left) or "it is being deleted")
 
     def _full(self, room: str) -> str:
         return f"{NAME_PREFIX}{self._token}-{room}"
