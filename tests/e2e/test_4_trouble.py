@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def up_until(lab: CliLab, step: str) -> subprocess.Popen[str]:
 
 
 def test_after_a_power_cut_of_the_node_up_goes_on(lab: CliLab) -> None:
-    process = up_until(lab, "kubernetes : Run kubeadm init")
+    process = up_until(lab, "kubernetes : Make the control plane")  # Ansible names a step when it has ended
+    time.sleep(4)
     Podman().run(["kill", "--signal=KILL", NODE])
     _, shown = process.communicate(timeout=UP_SECONDS)
     assert process.returncode == 3, shown
