@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from provision.errors import HostError
@@ -30,8 +30,9 @@ class FileLock:
         except BlockingIOError:
             return False
         self._taken = True
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, name.encode(), 0)
+        with suppress(OSError):  # on a full disk the lock holds all the same, only without its holder's name
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, name.encode(), 0)
         return True
 
     def holder(self) -> str:

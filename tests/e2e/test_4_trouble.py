@@ -51,6 +51,7 @@ def test_a_full_disk_of_the_node_is_named_and_with_room_up_goes_on(lab: CliLab) 
     process = up_until(lab, "containerd : ")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
+    Podman().run(["exec", NODE, "mkdir", "-p", "/etc/kubernetes"])
     Podman().run(["exec", NODE, "mount", "-t", "tmpfs", "-o", "size=16k", "full", "/etc/kubernetes"])
     shown = lab("up", code=3).stderr
     assert "Ansible task 'kubernetes : Run kubeadm init' failed on host 'k8s'" in shown

@@ -1,5 +1,7 @@
 """Files are written whole and privately; a lab is changed by one command at a time."""
 
+import errno
+import os
 import threading
 from pathlib import Path
 
@@ -86,3 +88,13 @@ def test_a_holder_without_a_name_does_not_hold_up_the_answer(tmp_path: Path) -> 
     assert first.take("")
     assert not second.take("process 18")
     assert second.holder() == "a process that does not say its name"
+
+
+def test_a_lock_holds_on_a_full_disk_without_its_holders_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    first, second = FileLock(tmp_path / "lock"), FileLock(tmp_path / "lock")
+    monkeypatch.setattr(os, "pwrite", full)
+    assert first.take("process 17")
+    assert not second.take("process 18")
