@@ -13,7 +13,7 @@ from typing import Any
 
 from provision.errors import CommandError, HostError
 from provision.files import write_whole
-from provision.leftovers import mark
+from provision.leftovers import end_leftovers, mark
 from provision.paths import ROOT, StateDir, cache_dir
 from provision.run import run
 
@@ -65,6 +65,7 @@ def play(playbook: str, inventory: Mapping[str, Any], state: StateDir, report: C
             on_line=line,
         )
     finally:
+        end_leftovers(state)  # its SSH connections, which would wait a minute for another run
         write_whole(state.logs / playbook.replace(".yml", ".log"), "\n".join(log) + "\n")
     if done.returncode != 0:
         raise failure(done.stdout, done.stderr, playbook)

@@ -81,7 +81,6 @@ def down(lab: Lab, state: RunState, *, dry_run: bool, yes: bool) -> None:
     with lab_lock(state.directory, lab.name, "down"):
         _end_leftovers(state)
         removed = state.provider.down(lab)
-        end_leftovers(state.directory)  # Ansible's connections, which would wait a minute for the next run
         shutil.rmtree(directory)
     if existed:
         removed.append(f"folder {directory}")
