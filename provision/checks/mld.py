@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from provision.checks.context import Bench
 from provision.checks.peers import Peer
 from provision.checks.places import Place
@@ -18,9 +16,7 @@ _ROOMS = {"red1": "red-on", "red2": "red-on", "blue1": "blue-on", "blue2": "blue
 
 def run(bench: Bench) -> Outcome:
     stream = bench.policy_stream("mld")
-    with ThreadPoolExecutor(len(_ROOMS)) as starting:
-        futures = {tag: starting.submit(bench.rooms.place, room, tag) for tag, room in _ROOMS.items()}
-        places = {tag: future.result() for tag, future in futures.items()}
+    places = bench.rooms.places(_ROOMS)
     if not has_ipv6(places["red1"]):
         return not_applicable(NO_IPV6)
     reports = together([Peer(tag, place) for tag, place in places.items()], stream, _SECONDS)

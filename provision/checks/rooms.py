@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from provision import multicast
@@ -43,6 +43,12 @@ class Rooms:
         """An idle pod `name` in a room."""
         namespace = self.namespace(room)
         return self.pod(namespace, f"{room}-{name}", hostname=hostname)
+
+    def places(self, rooms: Mapping[str, str]) -> dict[str, PodPlace]:
+        """An idle pod for each tag in its room, all started at once; `rooms` is the room by tag."""
+        with ThreadPoolExecutor(len(rooms)) as starting:
+            futures = {tag: starting.submit(self.place, room, tag) for tag, room in rooms.items()}
+            return {tag: future.result() for tag, future in futures.items()}
 
     def pod(self, namespace: str, name: str, *, hostname: str = "") -> PodPlace:
         """An idle pod `mcastlab-check-NAME` in any namespace."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from provision.checks.context import BRIDGE, Bench
@@ -24,9 +23,7 @@ _JOINS = {"red3": "red1", "red1": "red2"}
 
 
 def run(bench: Bench) -> Outcome:
-    with ThreadPoolExecutor(len(_TAGS)) as starting:
-        futures = {tag: starting.submit(bench.rooms.place, "red-on", tag) for tag in _TAGS}
-        places = {tag: future.result() for tag, future in futures.items()}
+    places = bench.rooms.places(dict.fromkeys(_TAGS, "red-on"))
     families = ["ssm", "ssm6"] if has_ipv6(places["red1"]) else ["ssm"]
     problems: list[str] = []
     figures: list[Figure] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from provision import multicast
 from provision.checks.context import Bench
@@ -19,9 +18,7 @@ _ROOMS = {"off1": "off-on", "off2": "off-on", "red1": "red-on", "red2": "red-on"
 
 def run(bench: Bench) -> Outcome:
     stream = bench.policy_stream("switch-off")
-    with ThreadPoolExecutor(len(_ROOMS)) as starting:
-        futures = {tag: starting.submit(bench.rooms.place, room, tag) for tag, room in _ROOMS.items()}
-        places = {tag: future.result() for tag, future in futures.items()}
+    places = bench.rooms.places(_ROOMS)
     found, room = bench.found(), [bench.rooms.namespace("off-on")]
 
     def switch(length: float) -> tuple[float, float]:
