@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -80,12 +80,20 @@ class Reports(dict[str, Report]):
         joined = [report.joined for report in self.values()]
         return max(joined) - min(joined)
 
+    def sent_within(self, tag: str, begin: float, end: float) -> set[int]:
+        """The quarters of a second of an interval in which `tag` sent."""
+        return {number for number in self[tag].bins if begin <= number * QUARTER and (number + 1) * QUARTER <= end}
+
+    def long_enough(self, tags: Iterable[str]) -> bool:
+        """Whether each of these senders sent often enough while all were there for `throughout` to judge it."""
+        return all(len(self.sent_within(tag, *self.interval)) >= _FEWEST for tag in tags)
+
     def throughout(self, listener: str, tag: str, begin: float, end: float) -> str:
         """Why `listener` did not hear `tag` in every quarter of a second of the interval; empty when it did.
 
         What counts are the quarters in which `tag` really sent: on a busy machine it does not get to in each.
         """
-        sent = {number for number in self[tag].bins if begin <= number * QUARTER and (number + 1) * QUARTER <= end}
+        sent = self.sent_within(tag, begin, end)
         if len(sent) < _FEWEST:
             return f"'{listener}' and '{tag}' were not there at the same time long enough"
         heard = sent & self[listener].of(tag).bins

@@ -8,12 +8,15 @@ from typing import TypeVar
 from provision.checks.context import Stream
 from provision.checks.peers import Peer, Reports, start
 
-_ATTEMPTS = 3
+_ATTEMPTS = 4
 T = TypeVar("T")
 
 
 def together(peers: Sequence[Peer], stream: Stream, seconds: float) -> Reports:
-    """The reports of peers of which all were there for at least half of `seconds`, or of the last attempt."""
+    """The reports of peers of which all were there for at least half of `seconds`, or of the last attempt.
+
+    That long, and long enough for every sender among them to be judged.
+    """
     return together_while(peers, stream, seconds, lambda _length: None)[0]
 
 
@@ -29,14 +32,15 @@ def together_while(
     They are run again, longer, until `enough` is content as well.
     """
     length = seconds
-    for _attempt in range(_ATTEMPTS):
+    senders = [peer.tag for peer in peers if peer.rate]
+    for attempt in range(1, _ATTEMPTS + 1):
         running = start(peers, stream.group, stream.port, length)
         seen = look(length)
         reports = running.reports()
         begin, end = reports.interval
-        if end - begin >= seconds / 2 and enough(reports, seen):
+        if end - begin >= seconds / 2 and reports.long_enough(senders) and enough(reports, seen):
             break
-        length = seconds + 2 * reports.spread
+        length = seconds * (1 + attempt) + 2 * reports.spread
     return reports, seen
 
 

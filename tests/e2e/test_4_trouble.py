@@ -47,6 +47,18 @@ def test_after_a_power_cut_of_the_node_up_goes_on(lab: CliLab) -> None:
     assert all(check["status"] == "passed" for check in lab.report("up")["checks"])
 
 
+def test_a_kubeadm_that_ends_well_while_it_is_stopped_leaves_no_mark_of_success(lab: CliLab) -> None:
+    """Of a killed `up` a kubeadm may still run, and write its mark when the next one has already decided to reset."""
+    process = up_until(lab, "containerd : ")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    mark = "/etc/mcastlab/kubeadm-applied.yml"
+    unit = ["systemd-run", "--unit=mcastlab-kubeadm", "--service-type=oneshot", "--collect", "--no-block"]
+    Podman().run(["exec", NODE, *unit, f"--property=ExecStopPost=/usr/bin/touch {mark}", "sleep", "600"])
+    assert all(check["status"] == "passed" for check in lab.report("up")["checks"])
+    assert Podman().run(["exec", NODE, "cat", mark]).stdout.strip()
+
+
 def test_a_full_disk_of_the_node_is_named_and_with_room_up_goes_on(lab: CliLab) -> None:
     process = up_until(lab, "containerd : ")
     process.send_signal(signal.SIGINT)
