@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 
-from provision.checks import CheckRun, Context, Result
+from provision.checks import CLEAN_UP, CheckRun, Context, Result
 from provision.config import Lab
-from provision.errors import HostError, McastlabError
+from provision.errors import HostError, McastlabError, WaitError
 from provision.kube import Kube, KubeError
 from provision.remote import Remotes
 from provision.state import RunState
 from provision.wait import Deadline, NotYet, until
 
 _READY_SECONDS = 120
+_HEAD_START_SECONDS = 8
 
 
 def judge(lab: Lab, state: RunState, names: Sequence[str], *, every: bool = False, namespace: str = "") -> list[Result]:
@@ -33,8 +34,8 @@ def judge(lab: Lab, state: RunState, names: Sequence[str], *, every: bool = Fals
 class EarlyChecks:
     """The usual checks, begun beside the stages before them, on a lab that was up before.
 
-    Their pods start meanwhile, and they hold only if nothing is changed in the lab: else whoever changes it withdraws
-    them, and the checks are run anew.
+    They hold only if these stages change nothing, since all was then as it is now: else whoever changes something
+    withdraws them, and the checks are run anew. So are those that failed, with nothing running beside them.
     """
 
     def __init__(self, lab: Lab, state: RunState) -> None:
@@ -58,11 +59,34 @@ class EarlyChecks:
         except McastlabError:
             return None  # a kubeconfig that cannot be used, for one: it is about to be written anew
 
-    def results(self) -> list[Result] | None:
-        """As `judge` for the usual checks; None where they could not begin."""
-        with self._open:
+    def head_start(self) -> None:
+        """Wait a little until their pods run, if they can begin.
+
+        From then on they mostly wait for datagrams, and what runs beside them does not hold them up.
+        """
+
+        def probe() -> bool | NotYet:
+            if not self._begun.done():
+                return NotYet("not begun")
             run = self._begun.result()
-            return run.results(_report(self._state)) if run else None
+            return True if run is None or run.settled else NotYet("pods start")
+
+        with suppress(WaitError):
+            until("the pods of checks to run", probe, Deadline.after(_HEAD_START_SECONDS))
+
+    def results(self) -> list[Result]:
+        """Those that hold, each reported as it comes; none where the checks could not begin."""
+        holding: list[Result] = []
+
+        def keep(result: Result) -> None:
+            if result.status != "failed" or result.name == CLEAN_UP:
+                holding.append(result)
+                _report(self._state)(result)
+
+        with self._open:
+            if run := self._begun.result():
+                run.results(keep)
+        return holding
 
     def withdraw(self) -> None:
         """Stop them and remove their pods."""

@@ -51,12 +51,13 @@ class Pods:
             running, seen, hopeless = pod_state(pod)
             if running:
                 return pod
-            seen = "; ".join([seen, *self.warnings(namespace, name)])
+            if hopeless or deadline.expired:  # only then does anybody read them, and asking costs as much as all else
+                seen = "; ".join([seen, *self.warnings(namespace, name)])
             if hopeless:
                 raise KubeError(f"Pod '{namespace}/{name}' does not start: {seen}")
             return NotYet(seen)
 
-        return until(f"pod '{namespace}/{name}' to run", probe, deadline, interval=0.15)
+        return until(f"pod '{namespace}/{name}' to run", probe, deadline, interval=0.25)
 
     def running(self, namespace: str, name: str) -> bool:
         """Whether the pod's containers run at this moment."""

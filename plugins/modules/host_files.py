@@ -105,8 +105,6 @@ import stat
 import subprocess
 import tempfile
 
-from ansible.module_utils.basic import AnsibleModule
-
 UNIT_FOLDER = "/etc/systemd/system/"
 
 
@@ -236,7 +234,7 @@ def answer(argv):
 
 
 def specification():
-    """What the module takes: DOCUMENTATION as AnsibleModule wants it."""
+    """What the module takes: DOCUMENTATION as Ansible wants it."""
     file = {
         "path": {"type": "path", "required": True},
         "content": {"type": "str"},
@@ -253,29 +251,41 @@ def specification():
         "restart_for": {"type": "list", "elements": "path", "default": []},
         "restart": {"type": "bool", "default": False},
     }
-    return {
+    options = {
         "files": {"type": "list", "elements": "dict", "default": [], "options": file, **one_content},
         "units": {"type": "list", "elements": "dict", "default": [], "options": unit},
         "look": {"type": "list", "elements": "path", "default": []},
         "ask": {"type": "dict", "default": {}},
     }
+    return {"argument_spec": options}
+
+
+def outcome(wanted, check_mode):
+    """Do all that is `wanted`, the validated arguments, and return the module's result."""
+    paths, units = [], []
+    try:
+        for item in each_file(wanted["files"]):
+            if ensure_file(item, check_mode):
+                paths.append(item["path"])
+        reload_units(wanted["units"], paths, check_mode)
+        for item in wanted["units"]:
+            if ensure_unit(item, paths, check_mode):
+                units.append(item["name"])
+    except Refused as refusal:
+        return {"failed": True, "msg": str(refusal), "paths": paths, "units": units}
+    said = {name: answer(argv) for name, argv in wanted["ask"].items()}
+    changed = bool(paths or units)
+    return {"changed": changed, "paths": paths, "units": units, "found": find(wanted["look"]), "said": said}
 
 
 def main():
-    module = AnsibleModule(argument_spec=specification(), supports_check_mode=True)
-    wanted, paths, units = module.params, [], []
-    try:
-        for item in each_file(wanted["files"]):
-            if ensure_file(item, module.check_mode):
-                paths.append(item["path"])
-        reload_units(wanted["units"], paths, module.check_mode)
-        for item in wanted["units"]:
-            if ensure_unit(item, paths, module.check_mode):
-                units.append(item["name"])
-    except Refused as refusal:
-        module.fail_json(msg=str(refusal), paths=paths, units=units)
-    said = {name: answer(argv) for name, argv in wanted["ask"].items()}
-    module.exit_json(changed=bool(paths or units), paths=paths, units=units, found=find(wanted["look"]), said=said)
+    from ansible.module_utils.basic import AnsibleModule  # here: the action of this name runs the rest without it
+
+    module = AnsibleModule(**specification(), supports_check_mode=True)
+    result = outcome(module.params, module.check_mode)
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Checks: real traffic over every data path, and nothing that passes on silence."""
 
 from provision.checks.context import Context
-from provision.checks.registry import CHECKS, GROUPS, Check
+from provision.checks.registry import CHECKS, GROUPS, Check, select
 from provision.checks.result import Figure, Result, Status
-from provision.checks.runner import CheckRun
+from provision.checks.runner import CLEAN_UP, CheckRun
 
-__all__ = ["CHECKS", "GROUPS", "Check", "CheckRun", "Context", "Figure", "Result", "Status"]
+__all__ = ["CHECKS", "CLEAN_UP", "GROUPS", "Check", "CheckRun", "Context", "Figure", "Result", "Status", "select"]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from provision.checks.context import Bench
-from provision.checks.made_pods import IDLE
 from provision.checks.result import Figure, Outcome, failed, not_applicable, passed
 
 _NAME = "kubernetes.default.svc"
@@ -32,8 +31,7 @@ print(json.dumps({"servers": servers, "answers": answers, "error": error, "secon
 def run(bench: Bench) -> Outcome:
     if bench.foreign and not _addresses(bench, "kube-system", "kube-dns"):
         return not_applicable("this cluster's DNS is not the Service kube-system/kube-dns")
-    place = bench.made.start("dns", IDLE, attach=False)
-    bench.wait_for_start()
+    place = bench.outsider()
     argv = ["env", "RES_OPTIONS=timeout:1 attempts:1", "python3", "-I", "-S", "-c", _SCRIPT, _NAME]
     output = place.run(argv, _SECONDS).stdout
     dns = _addresses(bench, "kube-system", "kube-dns")

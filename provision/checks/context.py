@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from ipaddress import IPv4Address
 from provision.checks.bystander import Bystander, listen_argv
 from provision.checks.iperf import DEFAULT_PORT
 from provision.checks.made_pods import MadePods
-from provision.checks.places import HostPlace, address
+from provision.checks.places import HostPlace, PodPlace, address
 from provision.checks.rooms import Rooms
 from provision.config import Lab
 from provision.errors import HostError
@@ -83,9 +82,6 @@ class Bench:
         self.made = MadePods(context.lab, context.kube, self.pods, context.tools_image, foreign=context.foreign)
         self.rooms = Rooms(context.kube, self.made, self.found)
         self._lock = threading.Lock()
-        self._may_judge = threading.Event()
-        self._stopped = False
-        self.started_at = time.monotonic()
         self._detecting = threading.Lock()  # one of its own: it may be held until the lab's agents run
         self._found: Found | None = None
         self._background = ThreadPoolExecutor(1, thread_name_prefix="bystander")
@@ -139,6 +135,10 @@ class Bench:
         host = self.lab.sources[0]
         return self.host(host.name), str(host.address)
 
+    def outsider(self) -> PodPlace:
+        """An idle pod on the pod network, in a namespace that was not made for checks: one for all of this run."""
+        return self.rooms.pod("default", "outsider")
+
     def bystander(self) -> Future[Bystander]:
         """The bystander pod on the multicast LAN: one for all checks of this run, being started since the first asked.
 
@@ -152,22 +152,6 @@ class Bench:
     def _start_bystander(self) -> Bystander:
         ports = tuple(DEFAULT_PORT + index for index in range(len(_STREAMS)))
         return Bystander(address(self.made.start("bystander", listen_argv(ports, shared=False))))
-
-    def start(self) -> None:
-        """Let the checks judge; their seconds count from here."""
-        self.started_at = time.monotonic()
-        self._may_judge.set()
-
-    def stop(self) -> None:
-        """Have every check that waits for the start give up."""
-        self._stopped = True
-        self._may_judge.set()
-
-    def wait_for_start(self) -> None:
-        """What stands before it in a check prepares, and may be done while the lab is still being looked over."""
-        self._may_judge.wait()
-        if self._stopped:
-            raise HostError("The checks are being stopped")
 
     def close(self) -> None:
         """Remove all pods of this run and wait until they are gone."""

@@ -16,5 +16,4 @@ def run(bench: Bench) -> Outcome:
     command = iperf.receiver_argv(stream.group, bench.lab.lan.interface, stream.port)
     place = bench.made.start("host-network-pod", command, host_network=True)
     run_ = Run(bench.lab, stream, sender, source, PodReceiver(place), bystander.result())
-    bench.wait_for_start()
     return measure(run_)

@@ -27,7 +27,6 @@ def run(bench: Bench) -> Outcome:
 
         until("the bystander to listen", probe, Deadline.after(10), interval=0.05)
         run_ = Run(bench.lab, stream, sender, source, HostReceiver(place, receiver), Bystander(str(node.address)))
-        bench.wait_for_start()
         return measure(run_)
     finally:
         receiver.end()

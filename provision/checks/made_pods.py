@@ -35,6 +35,7 @@ class MadePods:
         self._foreign = foreign
         self._lock = threading.Lock()
         self._names: list[tuple[str, str]] = []
+        self._starting = 0
         self._swept = False
         self._closed = False
 
@@ -63,19 +64,33 @@ class MadePods:
         if hostname:
             manifest["spec"]["hostname"] = hostname
         namespace, full_name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        deadline = Deadline.after(_START_SECONDS)
         with self._lock:
             self._sweep()
             if self._closed:
                 raise HostError("The checks are being stopped")
             self._names.append((namespace, full_name))
-        self._pods.create(manifest, deadline)
-        if self._closed:  # `close` may have looked for it before it existed
-            self._pods.delete(namespace, full_name)
-            raise HostError("The checks are being stopped")
-        self._pods.wait(namespace, full_name, deadline)
+            self._starting += 1
+        try:
+            self._create(manifest, namespace, full_name)
+        finally:
+            with self._lock:
+                self._starting -= 1
         interface = self._lab.lan.interface if host_network else POD_INTERFACE if attach else PRIMARY_INTERFACE
         return PodPlace(self._pods, namespace, full_name, interface)
+
+    @property
+    def settled(self) -> bool:
+        """Whether pods were started and none is on its way any more."""
+        with self._lock:
+            return bool(self._names) and not self._starting
+
+    def _create(self, manifest: Object, namespace: str, name: str) -> None:
+        deadline = Deadline.after(_START_SECONDS)
+        self._pods.create(manifest, deadline)
+        if self._closed:  # `close` may have looked for it before it existed
+            self._pods.delete(namespace, name)
+            raise HostError("The checks are being stopped")
+        self._pods.wait(namespace, name, deadline)
 
     def close(self) -> None:
         """Remove what was started and wait until it is gone."""

@@ -63,7 +63,7 @@ def judge(reports: Reports) -> str:
 def _places(bench: Bench) -> Mapping[str, PodPlace]:
     with ThreadPoolExecutor(len(_ROOMS) + 1) as starting:
         futures = {tag: starting.submit(bench.rooms.place, room, tag) for tag, room in _ROOMS.items()}
-        futures["default"] = starting.submit(bench.rooms.pod, "default", "outsider")
+        futures["default"] = starting.submit(bench.outsider)
         return {tag: future.result() for tag, future in futures.items()}
 
 

@@ -11,7 +11,6 @@ from provision.checks.result import Figure, Outcome, failed, passed
 from provision.checks.together import sentence, together
 
 _SECONDS = 1.5
-_OUTSIDER = "default"  # the namespace that nobody is asked about
 
 
 def run(bench: Bench) -> Outcome:
@@ -19,10 +18,9 @@ def run(bench: Bench) -> Outcome:
     stream = bench.policy_stream("multicast-off-by-default")
     with ThreadPoolExecutor(3) as starting:
         places = [starting.submit(bench.rooms.place, "plain", name) for name in ("one", "two")]
-        outside = starting.submit(bench.rooms.pod, _OUTSIDER, "outsider")
+        outside = starting.submit(bench.outsider)
         peers = [Peer(name, place.result()) for name, place in zip(("one", "two"), places, strict=True)]
         peers.append(Peer("outsider", outside.result()))
-    bench.wait_for_start()
     before = together(peers, stream, _SECONDS)
     problem = off(before)
     if problem:

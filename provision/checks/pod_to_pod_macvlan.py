@@ -22,5 +22,4 @@ def run(bench: Bench) -> Outcome:
         sender = starting.submit(bench.made.start, "pod-to-pod-sender", IDLE).result()
     place = PodReceiver(receiver.result())
     run_ = Run(bench.lab, stream, sender, address(sender), place, bystander.result())
-    bench.wait_for_start()
     return measure(run_)

@@ -41,8 +41,6 @@ class Check:
     """A named proof; `summary` is one line for `mcastlab check --list`.
 
     `usual` checks run with `mcastlab up` and when none is named. `needs` is what a foreign cluster may lack.
-
-    One that `prepares` makes what it needs first and then waits for the bench's start by itself.
     """
 
     name: str
@@ -51,7 +49,6 @@ class Check:
     group: str = "cluster"
     usual: bool = True
     needs: tuple[str, ...] = ()
-    prepares: bool = False
 
 
 _HOSTS = ("hosts",)
@@ -63,7 +60,6 @@ CHECKS: tuple[Check, ...] = (
         "cluster-dns",
         "a pod resolves kubernetes.default.svc through the DNS service's address",
         cluster_dns.run,
-        prepares=True,
         needs=("image",),
     ),
     Check(
@@ -77,7 +73,6 @@ CHECKS: tuple[Check, ...] = (
         "the node receives multicast from the source host",
         host_to_host.run,
         "lan",
-        prepares=True,
         needs=_HOSTS,
     ),
     Check(
@@ -85,7 +80,6 @@ CHECKS: tuple[Check, ...] = (
         "a pod receives multicast from the source host by macvlan: the seed",
         source_to_pod.run,
         "lan",
-        prepares=True,
         needs=_HOSTS,
     ),
     Check(
@@ -93,7 +87,6 @@ CHECKS: tuple[Check, ...] = (
         "a pod receives multicast from another pod by macvlan",
         pod_to_pod_macvlan.run,
         "lan",
-        prepares=True,
         needs=("networks",),
     ),
     Check(
@@ -101,7 +94,6 @@ CHECKS: tuple[Check, ...] = (
         "a pod with its node's network receives multicast from the source host",
         host_network_pod.run,
         "lan",
-        prepares=True,
         needs=_HOSTS,
     ),
     Check(
@@ -109,7 +101,6 @@ CHECKS: tuple[Check, ...] = (
         "nothing passes in a namespace until it is enabled, and then only within it",
         off_by_default.run,
         "namespace",
-        prepares=True,
         needs=_SWITCH,
     ),
     Check(

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from provision import multicast
 from provision.checks.made_pods import IDLE, LABEL, NAME_PREFIX, MadePods
 from provision.checks.places import PodPlace
+from provision.errors import HostError
 from provision.kube import Kube, Object
 from provision.multicast.annotations import namespace_path
 from provision.multicast.detect import Found
@@ -34,6 +35,7 @@ class Rooms:
         self._lock = threading.Lock()
         self._once: dict[str, Future[Any]] = {}
         self._names: list[str] = []
+        self._closed = False
 
     def namespace(self, room: str) -> str:
         """The full name of a room's namespace, which exists then; in force where the room is one that is on."""
@@ -61,6 +63,7 @@ class Rooms:
     def close(self) -> None:
         """Have all rooms deleted. Nobody waits: their pods are gone, and no other run's rooms have these names."""
         with self._lock:
+            self._closed = True
             names = list(self._names)
         for name in names:
             self._kube.delete(namespace_path(name))
@@ -79,6 +82,9 @@ class Rooms:
         with self._lock:
             self._names.append(name)
         self._kube.apply(manifest)
+        if self._closed:  # `close` may have looked for it before it existed
+            self._kube.delete(namespace_path(name))
+            raise HostError("The checks are being stopped")
         if room.endswith("-on"):
             multicast.enable(self._kube, self._found(), [name])
             self.settle()

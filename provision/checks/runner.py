@@ -18,7 +18,7 @@ _FEW = 4
 
 
 class CheckRun:
-    """Checks that have begun to make what they need, and judge nothing before `results` is called.
+    """Checks that have begun.
 
     `begin` takes names of checks and groups, none for the usual ones, or with `every` for all, and raises InputError
     for an unknown one. Whoever has one ends it by `results` or `cancel`; both remove the pods.
@@ -35,13 +35,17 @@ class CheckRun:
     def begin(cls, names: Sequence[str], context: Context, *, every: bool = False) -> CheckRun:
         return cls(select(names, every=every), Bench(context))
 
+    @property
+    def settled(self) -> bool:
+        """Whether all their pods run, as far as can be told: what is left is mostly waiting."""
+        return self._bench.made.settled
+
     def results(self, on_result: Callable[[Result], None]) -> list[Result]:
-        """Let the checks judge, tell each result as it comes, and return all in the registry's order.
+        """Tell each result as it comes, and return all in the registry's order.
 
         A check that raises has failed, and the others go on. When this thread is interrupted, the pods are removed
         before the interrupt is passed on.
         """
-        self._bench.start()
         found: dict[str, Result] = {}
         try:
             for future in as_completed(self._running):
@@ -56,7 +60,6 @@ class CheckRun:
 
     def cancel(self) -> None:
         """Stop, and remove the pods as far as that goes: the next run removes what is left."""
-        self._bench.stop()
         self._executor.shutdown(wait=False, cancel_futures=True)
         with suppress(McastlabError):  # why it is cancelled is what counts
             self._bench.close()
@@ -77,15 +80,13 @@ def _clear(bench: Bench, on_result: Callable[[Result], None]) -> list[Result]:
 def _run(check: Check, bench: Bench) -> Result:
     began = time.monotonic()
     outcome = _outcome(check, bench)
-    return Result.of(check.name, outcome, time.monotonic() - max(began, bench.started_at))
+    return Result.of(check.name, outcome, time.monotonic() - began)
 
 
 def _outcome(check: Check, bench: Bench) -> Outcome:
     try:
         if lacking := bench.lacks(check.needs):
             return not_applicable(lacking)
-        if not check.prepares:
-            bench.wait_for_start()
         return check.run(bench)
     except McastlabError as error:
         return _failure(error)

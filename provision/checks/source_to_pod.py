@@ -16,5 +16,4 @@ def run(bench: Bench) -> Outcome:
     stream = bench.stream("source-to-pod")
     place = bench.made.start("source-to-pod", iperf.receiver_argv(stream.group, POD_INTERFACE, stream.port))
     run_ = Run(bench.lab, stream, sender, source, PodReceiver(place), bystander.result())
-    bench.wait_for_start()
     return measure(run_)

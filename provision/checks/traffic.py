@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -47,7 +46,7 @@ class Run:
 
 
 def measure(run: Run) -> Outcome:
-    """Wait for the join, warm up, send for the lab's check duration while the bystander is asked, and judge."""
+    """Wait for the join, warm up, send for the lab's check duration, and judge."""
     _wait_for_join(run)
     if not run.receiver.running():
         return failed(
@@ -58,16 +57,10 @@ def measure(run: Run) -> Outcome:
     time.sleep(_SETTLE_SECONDS)
     seconds = run.lab.checks.duration_seconds
     before_sender, before_receiver = snapshot(run.sender), snapshot(run.receiver.place)
-    with ThreadPoolExecutor(1) as background:
-        sending = background.submit(run.send, seconds)
-        time.sleep(seconds / 2)
-        alive = run.bystander.heard(run.sender, run.stream.port) is not None
-        during = snapshot(run.receiver.place)
-        sent_output = sending.result()
+    sent_output = run.send(seconds)
     sent = iperf.parse_sender(sent_output.stdout)
     reception = _reception(run, sent.port, _REPORT_SECONDS) if sent else None
     after_sender, after_receiver = snapshot(run.sender), snapshot(run.receiver.place)
-    heard = run.bystander.heard(run.sender, run.stream.port)
     flow = Flow(
         group=run.stream.group,
         sender=run.sender.label,
@@ -77,10 +70,10 @@ def measure(run: Run) -> Outcome:
         sent=sent,
         left=after_sender.sent - before_sender.sent,
         receiver_runs=run.receiver.running(),
-        joined=during.joined(IPv4Address(run.stream.group)),
+        joined=after_receiver.joined(IPv4Address(run.stream.group)),
         reception=reception,
         reached=after_receiver.received - before_receiver.received,
-        heard=heard if alive else None,
+        heard=run.bystander.heard(run.sender, run.stream.port),
     )
     outcome = judge(flow, run.lab.checks.threshold_percent)
     figures = (*outcome.figures, Figure("warm_up", warmed, "datagrams"), Figure("first_sent_at", first_at, "unix time"))
@@ -123,7 +116,7 @@ def _reception(run: Run, port: int, seconds: float) -> Reception | None:
         return found if found and found.complete else NotYet("no final report")
 
     try:
-        return until("the receiver's report", probe, Deadline.after(seconds), interval=0.1)
+        return until("the receiver's report", probe, Deadline.after(seconds))
     except WaitError:
         return iperf.parse_receiver(run.receiver.output(), port)
 

@@ -17,7 +17,7 @@ class Flow:
 
     `left` and `reached` are the packets that the sender's and the receiver's interface counted during the run,
     `joined` the interfaces on which the receiver's kernel has the group, `heard` the multicast datagrams that the
-    bystander heard, None when it did not answer during and after the run.
+    bystander heard, None when it did not answer after the run.
     """
 
     group: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provision.checks import CLEAN_UP, select
 from provision.config import Lab
 from provision.errors import ChecksFailed
 from provision.judge import judge
@@ -13,9 +14,12 @@ class Checks:
 
     def run(self, lab: Lab, state: RunState) -> str:
         """Raises ChecksFailed naming the checks that failed."""
-        early = state.early.results() if state.early else None
+        found = state.early.results() if state.early else []
         state.early = None
-        state.results = judge(lab, state, ()) if early is None else early
+        usual = [check.name for check in select(())]
+        if left := set(usual) - {result.name for result in found}:
+            found += judge(lab, state, sorted(left))
+        state.results = sorted(found, key=lambda result: [*usual, CLEAN_UP].index(result.name))
         failed = [result.name for result in state.results if result.status == "failed"]
         if failed:
             raise ChecksFailed(

@@ -26,6 +26,7 @@ class Configure:
         source = "" if facts.get("in_container") else str(state.bundle.path)
         hosts = inventory(lab, state.machines, state.bundle.document(), facts, source)
         state.early = EarlyChecks(lab, state)
+        state.early.head_start()
         recap = ansible.play("site.yml", hosts, state.directory, state.progress.report)
         if any(recap.changed.values()):
             state.withdraw_early()

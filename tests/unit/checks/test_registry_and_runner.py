@@ -1,7 +1,5 @@
 """Choosing checks, and running them: one that breaks fails alone, and the bench is always cleared."""
 
-import threading
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -66,15 +64,7 @@ def cleared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def bench(close: Callable[[], None]) -> SimpleNamespace:
-    may_judge = threading.Event()
-    return SimpleNamespace(
-        close=close,
-        start=may_judge.set,
-        stop=may_judge.set,
-        wait_for_start=may_judge.wait,
-        started_at=time.monotonic(),
-        lacks=lambda needs: "not here" if "hosts" in needs else "",
-    )
+    return SimpleNamespace(close=close, lacks=lambda needs: "not here" if "hosts" in needs else "")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, **checks: Any) -> tuple[list[Result], list[str]]:
@@ -149,29 +139,3 @@ def test_a_result_as_a_line() -> None:
     assert nasty.line().plain.endswith("\ufffd[2J gone\n    | a\ufffdb\n    | \tc\ufffd")
     bad = Result.of("host-to-host", failed("Nothing came", evidence=("one\ntwo\n",)), 12.0)
     assert bad.line().plain == "✗ host-to-host        12.0 s  Nothing came\n    | one\n    | two"
-
-
-def test_checks_that_are_begun_prepare_and_judge_nothing_before_their_results_are_asked_for(
-    monkeypatch: pytest.MonkeyPatch, cleared: list[str]
-) -> None:
-    done: list[str] = []
-
-    def prepared(bench: Any) -> Outcome:
-        done.append("prepared")
-        bench.wait_for_start()
-        done.append("judged")
-        return passed("fine")
-
-    def at_once(_bench: Any) -> Outcome:
-        done.append("at once")
-        return passed("fine")
-
-    checks = [Check("a", "", prepared, prepares=True), Check("b", "", at_once)]
-    monkeypatch.setattr(runner, "select", lambda _names, every: checks)
-    context: Any = None
-    begun = runner.CheckRun.begin((), context)
-    time.sleep(0.1)
-    assert done == ["prepared"]
-    assert [result.status for result in begun.results(lambda _result: None)] == ["passed", "passed"]
-    assert sorted(done) == ["at once", "judged", "prepared"]
-    assert cleared == ["close"]

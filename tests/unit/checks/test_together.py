@@ -42,7 +42,7 @@ def run(*lengths: float, rate: float = 20.0, every: int = 1) -> list[float]:
 
 
 def test_half_a_second_with_one_whole_quarter_in_it_is_not_enough_to_judge() -> None:
-    assert run(0.5, 1.0) == [1.0, 2.0]
+    assert run(0.5, 1.0) == [1.0, 1.5]
 
 
 def test_what_only_listens_needs_no_quarters() -> None:
@@ -50,9 +50,9 @@ def test_what_only_listens_needs_no_quarters() -> None:
 
 
 def test_a_sender_that_did_not_get_to_it_is_run_again() -> None:
-    assert run(1.0, 4.0, every=8) == [1.0, 2.0]
+    assert run(1.0, 4.0, every=8) == [1.0, 1.5]
 
 
 @pytest.mark.parametrize("lengths", [(0.1, 0.2, 0.3, 0.4)])
 def test_it_ends_at_some_time(lengths: tuple[float, ...]) -> None:
-    assert run(*lengths) == [1.0, 2.0, 3.0, 4.0]
+    assert run(*lengths) == [1.0, 1.5, 2.0, 2.5]
