@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,6 @@ from provision.session import clean_end, open_lab
 from provision.ui import Verbosity
 
 app = typer.Typer(
-    help="A Kubernetes multicast lab: brought up by one command, proved with real traffic.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -41,6 +41,21 @@ Kubeconfig = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
 Namespaces = Annotated[list[str], typer.Argument(metavar="NAMESPACE...", help="Namespaces; all of them or none.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mcastlab {version('mcastlab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def whole(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """A Kubernetes multicast lab: brought up by one command, proved with real traffic."""
 
 
 class Made(StrEnum):
@@ -337,7 +352,7 @@ def artifacts_image(
         lifecycle.artifacts_image(role)
 
 
-@artifacts_app.command("list")
+@artifacts_app.command("list", epilog="Example: mcastlab artifacts list")
 def artifacts_list(debug: Debug = False) -> None:
     """List the components and images, their versions and whether they are in the cache."""
     from provision import lifecycle

@@ -1,0 +1,35 @@
+"""The command line as such: what it says of itself."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from provision.cli import app
+
+RUN = CliRunner()
+
+
+def commands() -> list[list[str]]:
+    """Every command as the words that one types."""
+    group = typer.main.get_command(app)
+    found = []
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", None)
+        found += [[name, *more] for more in ([[word] for word in inner] if inner else [[]])]
+    return found
+
+
+def test_the_version_is_the_packages() -> None:
+    assert RUN.invoke(app, ["--version"]).output == f"mcastlab {version('mcastlab')}\n"
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_the_help_of_every_command_has_an_example_of_it(words: list[str]) -> None:
+    shown = re.sub(r"\s+", " ", RUN.invoke(app, [*words, "--help"]).output)
+    example = shown[shown.index("Example") :]
+    assert f"mcastlab {' '.join(words)}" in example
