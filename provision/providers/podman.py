@@ -17,7 +17,7 @@ from provision.inventory import BUNDLE_DIR
 from provision.paths import StateDir
 from provision.providers import podman_image
 from provision.providers.base import Machine, MachineStatus
-from provision.providers.podman_cli import Podman, bridge_name
+from provision.providers.podman_cli import Podman, bridge_name, mac_address
 from provision.providers.podman_image import NodeImage
 from provision.providers.podman_keys import hand_over, make_key
 from provision.providers.podman_lan import set_snooping
@@ -190,7 +190,7 @@ class PodmanProvider:
 
     def _run_args(self, lab: Lab, host: Host, image: str, bundle: Path) -> list[str]:
         name = self.container(host)
-        lan = f"{self.prefix}-lan:interface_name={lab.lan.interface},ip={host.address}"
+        lan = f"{self.prefix}-lan:interface_name={lab.lan.interface},ip={host.address},mac={mac_address(name, 'lan')}"
         if lab.dual_stack and host.address6:
             lan += f",ip6={host.address6}"
         labels = {LABEL: lab.name, _FOLDER_LABEL: str(self.state.path), _SETTINGS_LABEL: _settings(lab, host)}
@@ -201,6 +201,7 @@ class PodmanProvider:
         args += ["--cgroupns=private", "--pids-limit=-1"]
         args += [f"--label={key}={value}" for key, value in labels.items()]
         management = f"{self.prefix}-mgmt:interface_name=eth0,ip={self._machine(lab, host).address}"
+        management += f",mac={mac_address(name, 'mgmt')}"
         args += ["--network", management, "--network", lan]
         # Podman writes /etc/hosts anew at every start.
         args += [f"--add-host={other.name}:{other.address}" for other in lab.hosts if other != host]

@@ -96,3 +96,10 @@ class Podman:
 def bridge_name(network: str) -> str:
     """The name of the bridge of `network`: always the same, no other network's, and short enough for Linux."""
     return f"mcl-{hashlib.sha256(network.encode()).hexdigest()[:10]}"
+
+
+def mac_address(container: str, network: str) -> str:
+    """The same at every start: Podman's default is another one each time, and for up to a minute after a power cut this
+    machine and the other hosts would send to the one before. Locally administered (IEEE 802, the second bit)."""
+    digest = hashlib.sha256(f"{container} {network}".encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x0A, *digest[:5]))
