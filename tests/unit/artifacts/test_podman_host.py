@@ -6,6 +6,7 @@ The probes of the reference host (cgroup v1) and of Debian 12 (v2) were recorded
 
 import ast
 import dataclasses
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from provision.errors import HostError
-from provision.providers.podman_cli import bridge_name
+from provision.providers.podman_cli import bridge_name, mac_address
 from provision.providers.podman_host import HostFacts, podman_settings, probe_host, ulimits
 
 # Podman 4.3; Debian 12 in a small VM, root without CAP_SYS_RESOURCE, hybrid cgroups, no systemd
@@ -122,3 +123,12 @@ def test_bridge_names_are_short_stable_and_distinct() -> None:
     assert len(names) == 4
     assert all(len(name) <= 15 for name in names)  # IFNAMSIZ less the closing zero
     assert bridge_name("mcastlab-one-lan") == bridge_name("mcastlab-one-lan")
+
+
+def test_a_host_keeps_its_mac_addresses_and_shares_them_with_nobody() -> None:
+    places = [(host, network) for host in ("mcastlab-a-k8s", "mcastlab-b-k8s") for network in ("mgmt", "lan")]
+    found = [mac_address(*place) for place in places]
+    assert found == [mac_address(*place) for place in places]
+    assert len(set(found)) == len(found)
+    # An interface's own (bit 0 of the first byte is not set) and locally administered (bit 1 is).
+    assert all(re.fullmatch(r"0a(:[0-9a-f]{2}){5}", address) for address in found)
