@@ -20,8 +20,11 @@ PORT, NAMESPACE = "port_", "ns_"  # chains: what one port may send, what one nam
 SENT, DELIVERED, DROPPED = "sent_", "delivered_", "dropped_in_"  # counters: by port, by namespace, by namespace
 _MAPS = ("senders", "namespaces", "dropped_from", "delivered_to")
 _SETS = ("enabled", "node_groups4", "node_groups6")
+_PROTOCOL: Json = {"meta": {"key": "l4proto"}}
+# Almost all of it is UDP, and one comparison is quicker than a look-up: UDP has rules of its own, before the others'.
+_UDP: Json = {"match": {"op": "==", "left": _PROTOCOL, "right": "udp"}}
 # What keeps the network alive passes like all else, and is not counted as multicast that somebody sent.
-_DATA: Json = {"match": {"op": "!=", "left": {"meta": {"key": "l4proto"}}, "right": {"set": ["igmp", "ipv6-icmp"]}}}
+_OTHER: Json = {"match": {"op": "!=", "left": _PROTOCOL, "right": {"set": ["igmp", "ipv6-icmp", "udp"]}}}
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,13 @@ def _clear(chains: Iterable[str]) -> list[Json]:
 def _sender(port: Port) -> list[Json]:
     """What a pod sends is counted, and goes on if it comes from one of the pod's own addresses."""
     chain = PORT + port.name
-    rules: list[list[Json]] = [[_DATA, {"counter": SENT + port.name}]]
-    for protocol, addresses in (("ip", port.v4), ("ip6", port.v6)):
-        if addresses:
-            source = _match({"payload": {"protocol": protocol, "field": "saddr"}}, _one_or_more(addresses))
-            rules.append([source, {"accept": None}])
-    rules.append([_goto("unusual")])
+    counted = {"counter": SENT + port.name}
+    own = [
+        [_match({"payload": {"protocol": protocol, "field": "saddr"}}, _one_or_more(addresses)), {"accept": None}]
+        for protocol, addresses in (("ip", port.v4), ("ip6", port.v6))
+        if addresses
+    ]
+    rules = [[_UDP, counted, *own[0]], [_OTHER, counted], *own, [_goto("unusual")]]
     verdict = _elements("senders", [[port.name, _goto(chain)]])
     return [_add("chain", name=chain), *_rules(chain, rules, f"{port.namespace}/{port.pod}"), *verdict]
 
@@ -98,11 +102,13 @@ def _sender(port: Port) -> list[Json]:
 def _namespace(name: str, ports: Sequence[Port]) -> list[Json]:
     """From the ports of an enabled namespace to its ports."""
     chain = NAMESPACE + as_name(name)
-    inside = _match({"meta": {"key": "oifname"}}, _one_or_more([port.name for port in ports]))
+    outside = _match({"meta": {"key": "oifname"}}, _one_or_more([port.name for port in ports]), "!=")
+    delivered: list[Json] = [{"counter": DELIVERED + as_name(name)}, {"accept": None}]
     rules = [
-        [inside, _DATA, {"counter": DELIVERED + as_name(name)}, {"accept": None}],
-        [inside, {"accept": None}],
-        [_goto("foreign")],
+        [outside, _goto("foreign")],
+        [_UDP, *delivered],
+        [_OTHER, *delivered],
+        [{"accept": None}],
     ]
     verdicts = _elements("namespaces", ([port.name, _goto(chain)] for port in ports))
     return [_add("chain", name=chain), *_rules(chain, rules, name), *verdicts]
@@ -118,8 +124,8 @@ def _elements(name: str, elements: Iterable[Any]) -> list[Json]:
     return [_add("element", name=name, elem=found)] if found else []
 
 
-def _match(left: Json, right: Any) -> Json:
-    return {"match": {"op": "==", "left": left, "right": right}}
+def _match(left: Json, right: Any, op: str = "==") -> Json:
+    return {"match": {"op": op, "left": left, "right": right}}
 
 
 def _one_or_more(values: Sequence[str]) -> Any:
