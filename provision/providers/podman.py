@@ -95,14 +95,16 @@ class PodmanProvider:
         self.containers(lab)  # refuses a lab of another folder
         removed: list[str] = []
         filters = ["--filter", f"label={LABEL}={lab.name}"]
-        for kind, listing, remove in (
-            ("container", ["ps", "-a", "--format", "{{.Names}}"], ["rm", "-f", "-t", "2", "-v"]),
-            ("volume", ["volume", "ls", "--format", "{{.Name}}"], ["volume", "rm", "-f"]),
-            ("network", ["network", "ls", "--format", "{{.Name}}"], ["network", "rm", "-f"]),
+        for kind, listing in (
+            ("container", ["ps", "-a", "--format", "{{.Names}}"]),
+            ("volume", ["volume", "ls", "--format", "{{.Name}}"]),
+            ("network", ["network", "ls", "--format", "{{.Name}}"]),
         ):
             names = self.podman.run([*listing, *filters]).stdout.split()
-            if names:
-                self.podman.run([*remove, *names], timeout=120)
+            if names and kind == "container":
+                self.podman.remove_containers(names)
+            elif names:
+                self.podman.run([kind, "rm", "--force", *names], timeout=120)
             removed += [f"{kind} {name}" for name in names]
         if self.prepared:
             podman_image.sweep(self.podman)

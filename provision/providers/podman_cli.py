@@ -13,6 +13,9 @@ from provision.files import write_whole
 from provision.paths import cache_dir
 from provision.providers.podman_host import HostFacts, podman_settings, probe_host
 from provision.run import Completed, as_root, run
+from provision.wait import Deadline, NotYet, until
+
+_REMOVE_SECONDS = 60.0
 
 
 class Podman:
@@ -52,6 +55,18 @@ class Podman:
     def has_image(self, name: str) -> bool:
         """Whether the storage holds the image `name`."""
         return self.run(["image", "exists", name], check=False).returncode == 0
+
+    def remove_containers(self, names: Sequence[str]) -> None:
+        """Remove these containers, running or not, and their anonymous volumes; raises WaitError where one stays.
+
+        Podman 4.3 gives up on a container that ends by itself at that very moment ("container state improper").
+        """
+
+        def probe() -> bool | NotYet:
+            done = self.run(["rm", "--force", "--ignore", "--time", "2", "--volumes", *names], timeout=120, check=False)
+            return True if done.returncode == 0 else NotYet(done.stderr.strip())
+
+        until(f"containers to be removed: {', '.join(names)}", probe, Deadline.after(_REMOVE_SECONDS), interval=0.5)
 
     def create_network(self, name: str, args: Sequence[str]) -> None:
         """`podman network create ARGS NAME` with a bridge name of its own.

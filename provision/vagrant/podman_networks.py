@@ -41,7 +41,7 @@ def remove_leftovers(podman: Podman, lab: Lab) -> list[str]:
     removed = []
     listing = ["ps", "-a", "--filter", f"label={LABEL}={lab.name}", "--format", "json"]
     for item in json.loads(podman.run(listing).stdout or "[]"):
-        podman.run(["rm", "-f", "-t", "2", "-v", item["Id"]], timeout=120)
+        podman.remove_containers([item["Id"]])
         removed.append(f"container {item['Names'][0]}")
     listing = ["network", "ls", "--filter", f"label={LABEL}={lab.name}", "--format", "{{.Name}}"]
     for name in podman.run(listing).stdout.split():

@@ -1,6 +1,8 @@
 """Podman through its one door: our own images, networks and state, none of the user's, and an image we wrote."""
 
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +11,14 @@ import pytest
 
 from provision.artifacts.golang import architecture
 from provision.artifacts.oci import Image, Layer, write_archive
+from provision.errors import WaitError
+from provision.providers import podman_cli
 from provision.providers.podman_cli import Podman, bridge_name
-from provision.run import as_root, run
+from provision.run import Completed, as_root, run
 
 CATATONIT = Path("/usr/bin/catatonit")  # static: an image of one file
 NETWORK = "mcastlab-test-door"
+PODMAN = shutil.which("podman")
 
 
 @pytest.fixture
@@ -66,3 +71,33 @@ def test_release_waits_until_no_container_is_left(podman: Podman, image: str) ->
     podman.release()
     assert podman.run_dir.exists()
     assert podman.run(["inspect", "--format", "{{.State.Running}}", "kept"]).stdout.strip() == "true"
+
+
+def test_a_container_that_podman_refuses_to_remove_is_tried_again(
+    podman: Podman, image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Podman 4.3 refuses one that ends at that moment: here by a podman that fails on its first two `rm`."""
+    podman.run(["run", "--detach", "--name", "mcastlab-test-ending", image])
+    script = tmp_path / "bin" / "podman"
+    script.parent.mkdir()
+    script.write_text(
+        f'#!/bin/sh\ncase "$*" in *" rm "*) [ "$(wc -l <{tmp_path}/tries)" -ge 2 ] || '
+        f'{{ echo x >>{tmp_path}/tries; echo "container state improper" >&2; exit 2; }} ;; esac\nexec {PODMAN} "$@"\n'
+    )
+    script.chmod(0o755)
+    (tmp_path / "tries").touch()
+    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+    podman.remove_containers(["mcastlab-test-ending"])
+    assert (tmp_path / "tries").read_text() == "x\nx\n"
+    assert podman.run(["ps", "--all", "--quiet"]).stdout == ""
+    podman.remove_containers(["mcastlab-test-ending"])  # is gone already: no error
+
+
+def test_a_container_that_stays_is_an_error_in_the_end(
+    podman: Podman, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(podman_cli, "_REMOVE_SECONDS", 0.1)
+    monkeypatch.setattr(podman, "run", lambda *_, **__: Completed(("podman",), 2, "", "container state improper", 0.1))
+    with pytest.raises(WaitError, match=r"containers to be removed: one; last seen: container state improper"):
+        podman.remove_containers(["one"])
+    monkeypatch.undo()
