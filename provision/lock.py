@@ -5,11 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from provision.errors import HostError
-from provision.paths import StateDir
+from provision.paths import StateDir, cache_dir
 from provision.wait import Deadline, NotYet, until
 
 _NAME_BYTES = 200
@@ -53,18 +53,23 @@ class FileLock:
 
 @contextmanager
 def lab_lock(state: StateDir, lab_name: str, command: str) -> Iterator[None]:
-    """Let one command at a time change a lab; raises HostError, naming the holder, when another one does."""
+    """Let one command at a time change a lab; raises HostError, naming the holder, when another one does.
+
+    Also one from another folder: two that begin at once would each find no lab of that name, and make half of it.
+    """
     state.make()
-    lock = FileLock(state.lock)
-    try:
-        if not lock.take(f"mcastlab {command}, process {os.getpid()}"):
-            raise HostError(
-                f"Lab '{lab_name}' is being changed by another command ({lock.holder()})",
-                remedy="Wait until it has ended, or interrupt it",
-            )
+    locks = cache_dir() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as taken:
+        for path in (state.lock, locks / f"lab-{lab_name}"):
+            lock = FileLock(path)
+            taken.callback(lock.release)
+            if not lock.take(f"mcastlab {command}, process {os.getpid()}"):
+                raise HostError(
+                    f"Lab '{lab_name}' is being changed by another command ({lock.holder()})",
+                    remedy="Wait until it has ended, or interrupt it",
+                )
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager

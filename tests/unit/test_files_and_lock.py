@@ -55,16 +55,22 @@ def test_a_lab_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         StateDir(tmp_path / ".mcastlab" / "mcastlab").make()
 
 
-def test_a_second_command_on_the_same_lab_is_refused_and_the_holder_named(tmp_path: Path) -> None:
-    state = StateDir(tmp_path / ".mcastlab" / "mcastlab")
+@pytest.mark.parametrize("folder", [".mcastlab", "elsewhere"])
+def test_a_second_command_on_the_same_lab_is_refused_and_the_holder_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setenv("MCASTLAB_CACHE", str(tmp_path / "cache"))
+    state, other = (StateDir(tmp_path / name / "mcastlab") for name in (".mcastlab", folder))
     with (
         lab_lock(state, "mcastlab", "up"),
         pytest.raises(
             HostError, match=r"Lab 'mcastlab' is being changed by another command \(mcastlab up, process \d+\)"
         ),
-        lab_lock(state, "mcastlab", "down"),
+        lab_lock(other, "mcastlab", "down"),
     ):
         pass
+    with lab_lock(other, "another", "down"):
+        assert "mcastlab down" in other.lock.read_text()
     with lab_lock(state, "mcastlab", "down"):
         assert "mcastlab down" in state.lock.read_text()
     assert state.path.stat().st_mode & 0o777 == 0o700
