@@ -143,8 +143,9 @@ def check(
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All checks that there are.")] = False,
     namespace: Annotated[
-        str, typer.Option("--namespace", metavar="NAME", help="Prove with traffic how multicast stands in a namespace.")
-    ] = "",
+        str | None,
+        typer.Option("--namespace", metavar="NAME", help="Prove with traffic how multicast stands in a namespace."),
+    ] = None,
     kubeconfig: Kubeconfig = None,
     image: Annotated[
         str, typer.Option("--image", metavar="REFERENCE", help="With --kubeconfig: an image with python3 and socat.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from provision import artifacts, config
+from provision import artifacts, config, multicast
 from provision.checks import CheckRun, Context, Result
 from provision.checks.result import visible
 from provision.errors import ChecksFailed, HostError
@@ -24,6 +24,8 @@ def check(
     kube: Kube, names: Sequence[str], progress: Progress, *, every: bool, namespace: str, image: str, json: Path | None
 ) -> None:
     """Run the checks on the cluster of `kube`; raises ChecksFailed. `image` has python3 and socat, and may be empty."""
+    if namespace:
+        multicast.existing(kube, [namespace])
     known = _images(kube)
     context = Context(
         config.load(None), kube, Remotes([]), image or known.get("tools", ""), known.get("discovery", ""),

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
 
+from provision import multicast
 from provision.checks import CLEAN_UP, CheckRun, Context, Result
 from provision.config import Lab
 from provision.errors import HostError, McastlabError, WaitError
@@ -26,6 +27,8 @@ def judge(lab: Lab, state: RunState, names: Sequence[str], *, every: bool = Fals
     """
     kube = Kube(state.directory.kubeconfig)
     until("the API server to be ready", lambda: _readiness(kube), Deadline.after(_READY_SECONDS), interval=0.5)
+    if namespace:
+        multicast.existing(kube, [namespace])
     with Remotes(state.machines) as remotes:
         run = CheckRun.begin(names, _context(lab, state, kube, remotes, namespace), every=every)
         return run.results(_report(state))

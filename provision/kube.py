@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from provision.errors import HostError
+from provision.errors import HostError, InputError
 from provision.wait import Deadline, NotYet, until
 
 Object = dict[str, Any]
@@ -215,12 +215,10 @@ def _client(kubeconfig: Path, *, foreign: bool) -> Any:
         load_kube_config(  # type: ignore[no-untyped-call]
             str(kubeconfig), client_configuration=configuration, persist_config=False
         )
-    except (ConfigException, YAMLError, OSError) as error:
-        raise HostError(
-            f"The kubeconfig cannot be used: {error}",
-            where=str(kubeconfig),
-            remedy="Name another file" if foreign else "Run `mcastlab up`",
-        ) from error
+    # The loader checks little itself: what is no mapping where it wants one is Python's to complain of.
+    except (ConfigException, YAMLError, OSError, TypeError, ValueError, AttributeError, KeyError) as error:
+        kind, remedy = (InputError, "Name another file") if foreign else (HostError, "Run `mcastlab up`")
+        raise kind(f"The kubeconfig cannot be used: {error}", where=str(kubeconfig), remedy=remedy) from error
     configuration.retries = 1
     configuration.connection_pool_maxsize = 16
     return ApiClient(configuration)

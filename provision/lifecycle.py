@@ -120,16 +120,17 @@ def check(
     names: Sequence[str],
     *,
     every: bool = False,
-    namespace: str = "",
+    namespace: str | None = None,
     json: Path | None,
     junit: Path | None,
 ) -> None:
     """Run checks on a lab that is up; raises ChecksFailed."""
     from provision.judge import judge
 
+    named = _named(names, namespace, every=every)
     attach(lab, state)
     with lab_lock(state.directory, lab.name, "check"):
-        state.results = judge(lab, state, _named(names, namespace), every=every, namespace=namespace)
+        state.results = judge(lab, state, named, every=every, namespace=namespace or "")
     _publish(lab, state, json, junit)
     failed = [result.name for result in state.results if result.status == "failed"]
     if failed:
@@ -142,7 +143,7 @@ def check_foreign(
     verbosity: Verbosity,
     *,
     every: bool,
-    namespace: str,
+    namespace: str | None,
     image: str,
     json: Path | None,
     junit: Path | None,
@@ -152,15 +153,30 @@ def check_foreign(
 
     if junit:
         raise InputError("--junit describes a lab's run", remedy="With --kubeconfig use --json FILE")
+    named = _named(names, namespace, every=every)
     kube = _cluster(kubeconfig, None)
-    named = _named(names, namespace)
     progress = Progress(console(stderr=True), verbosity)
-    foreign.check(kube, named, progress, every=every, namespace=namespace, image=image, json=json)
+    foreign.check(kube, named, progress, every=every, namespace=namespace or "", image=image, json=json)
 
 
-def _named(names: Sequence[str], namespace: str) -> Sequence[str]:
-    """What to run when a namespace is named and no check is: the one that proves it there."""
-    return names or (["pod-to-pod-namespace"] if namespace else names)
+def _named(names: Sequence[str], namespace: str | None, *, every: bool) -> Sequence[str]:
+    """The checks to run: where a namespace is named, the one that proves it there.
+
+    Raises InputError or Problems for unknown names, and for what cannot be wished for together.
+    """
+    from provision.checks import select
+
+    select(names)
+    if every and (names or namespace is not None):
+        raise InputError("--all runs every check there is", remedy="Leave out the names and --namespace, or --all")
+    if namespace is None:
+        return names
+    proof = ["pod-to-pod-namespace"]
+    if names and list(names) != proof:
+        raise InputError(f"--namespace is for the check '{proof[0]}' alone", remedy="Leave out the other names")
+    if not namespace:
+        raise InputError("--namespace names no namespace", remedy="Name one: --namespace NAME")
+    return proof
 
 
 def attach(lab: Lab, state: RunState) -> None:
@@ -201,6 +217,8 @@ def ssh(lab: Lab, state: RunState, host: str, command: Sequence[str]) -> int:
     import shlex
     import subprocess
 
+    if host not in (names := [entry.name for entry in lab.hosts]):
+        raise InputError(f"The lab has no host '{host}'", remedy=f"Its hosts: {', '.join(names)}")
     state.machines = state.provider.machines(lab)
     machine = state.machine(host)
     argv = ["ssh", "-p", str(machine.port), "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR"]

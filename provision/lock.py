@@ -59,10 +59,9 @@ def lab_lock(state: StateDir, lab_name: str, command: str) -> Iterator[None]:
     """
     state.make()
     locks = cache_dir() / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
     with ExitStack() as taken:
         for path in (state.lock, locks / f"lab-{lab_name}"):
-            lock = FileLock(path)
+            lock = _opened(path)
             taken.callback(lock.release)
             if not lock.take(f"mcastlab {command}, process {os.getpid()}"):
                 raise HostError(
@@ -70,6 +69,18 @@ def lab_lock(state: StateDir, lab_name: str, command: str) -> Iterator[None]:
                     remedy="Wait until it has ended, or interrupt it",
                 )
         yield
+
+
+def _opened(path: Path) -> FileLock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
+    except OSError as error:
+        raise HostError(
+            f"A lock cannot be made: {error.strerror}",
+            where=str(path),
+            remedy="Run the command as the user to whom that folder belongs, or remove what is in its place",
+        ) from error
 
 
 @contextmanager

@@ -12,6 +12,8 @@ import yaml
 from provision.errors import InputError
 
 DEFAULT_NAME = "lab.yml"
+_MOST_BYTES = 1 << 20
+_NAME_ANOTHER = "Name the file that describes the lab: --lab FILE"
 
 KeyPath = tuple[Hashable, ...]
 """Where a value stands, by keys and list indexes: ("hosts", 1, "address")."""
@@ -93,7 +95,17 @@ def read(path: Path | None) -> Source:
     if path is None:
         return Source(DEFAULT_NAME, {})
     try:
-        text = path.read_bytes().decode()
+        if path.exists() and not path.is_file():  # a pipe or a device may have no end
+            raise InputError("This is no file", where=str(path), remedy=_NAME_ANOTHER)
+        with path.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise InputError(
+                "The file is longer than a lab's description can be (1 MiB)",
+                where=str(path),
+                remedy=_NAME_ANOTHER,
+            )
+        text = content.decode()
     except FileNotFoundError:
         if path.name == DEFAULT_NAME:
             return Source(str(path), {})

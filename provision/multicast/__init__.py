@@ -4,6 +4,6 @@
 """
 
 from provision.multicast.detect import Found, detect
-from provision.multicast.switch import Changed, State, disable, enable, status
+from provision.multicast.switch import Changed, State, disable, enable, existing, status
 
-__all__ = ["Changed", "Found", "State", "detect", "disable", "enable", "status"]
+__all__ = ["Changed", "Found", "State", "detect", "disable", "enable", "existing", "status"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,6 +24,10 @@ from provision.multicast.macvlan import shared_networks
 from provision.wait import Deadline
 
 _SECONDS = 60.0
+_NAME = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123; anything else would be another path of the API
+_NAMES = (
+    "Names have up to 63 characters, of a to z, 0 to 9 and '-'; `kubectl get namespaces` lists those that there are"
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def disable(kube: Kube, found: Found, names: Sequence[str]) -> list[Changed]:
 
 def status(kube: Kube, found: Found, names: Sequence[str]) -> list[State]:
     """How each of `names` stands; all namespaces that any annotation speaks of where none is named."""
-    items = _namespaces(kube, names) if names else _annotated(kube)
+    items = existing(kube, names) if names else _annotated(kube)
     named = [item["metadata"]["name"] for item in items]
     forces = found.backend.force(kube, named) if found.backend else [Force("off", found.why) for _ in named]
     return [_state(kube, found.backend, item, force) for item, force in zip(items, forces, strict=True)]
@@ -96,7 +101,7 @@ def _judged(force: Force, wanted: bool) -> Force:
 
 
 def _switch(kube: Kube, backend: Backend, names: Sequence[str], *, on: bool) -> list[Changed]:
-    items = _namespaces(kube, names)
+    items = existing(kube, names)
     edits = {item["metadata"]["name"]: backend.edits(kube, item, on=on) for item in items}
     write(kube, [entry for found in edits.values() for entry in found])
     forces = backend.wait(kube, list(edits), Deadline.after(_SECONDS), on=on)
@@ -111,11 +116,14 @@ def _said(entry: Edit) -> str:
     return f"{entry.annotation}{'' if entry.value else ' '}{done} the {entry.kind}"
 
 
-def _namespaces(kube: Kube, names: Sequence[str]) -> list[Object]:
+def existing(kube: Kube, names: Sequence[str]) -> list[Object]:
     """The Namespace objects of `names`, once each; raises InputError or Problems for all that do not exist."""
     items: list[Object] = []
     problems: list[McastlabError] = []
     for name in dict.fromkeys(names):
+        if not _NAME.fullmatch(name):
+            problems.append(InputError(f"'{name}' is no name of a namespace", remedy=_NAMES))
+            continue
         found = kube.find(namespace_path(name))
         if found is None or found.get("status", {}).get("phase") == "Terminating":
             what = "does not exist" if found is None else "is being deleted"

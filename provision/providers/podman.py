@@ -187,7 +187,9 @@ class PodmanProvider:
                 f"Host '{host.name}' was made from bundle '{made_from}', and the artifacts are now '{bundle.name}'",
                 remedy="Run `mcastlab down`, then `mcastlab up`",
             )
-        if found["State"] != "running":
+        if found["State"] == "paused":
+            self.podman.run(["unpause", self.container(host)])
+        elif found["State"] != "running":
             self.podman.run(["start", self.container(host)], timeout=120)
 
     def _run_args(self, lab: Lab, host: Host, image: str, bundle: Path) -> list[str]:

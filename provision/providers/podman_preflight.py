@@ -47,7 +47,11 @@ def problems(lab: Lab, provider: PodmanProvider) -> list[McastlabError]:
     basic = [*_privilege(), *_missing_tools()]
     if basic:
         return basic  # the rest could only repeat these
-    more: tuple[Probe, ...] = (lambda: _podman(provider), lambda: _names(lab, provider))
+    more: tuple[Probe, ...] = (
+        lambda: _podman(provider),
+        lambda: _names(lab, provider),
+        lambda: _other_labs(lab, provider),
+    )
     return _answers((*more, *_for_containers(lab, provider.bridges())))
 
 
@@ -146,19 +150,32 @@ def _room(lab: Lab) -> Iterable[McastlabError]:
 
 
 def _subnets(lab: Lab, own: frozenset[str]) -> Iterable[McastlabError]:
-    wanted = [net for net in (lab.lan.subnet, lab.lan.subnet6 if lab.dual_stack else None) if net]
     for family in ("-4", "-6"):
         for route in json.loads(run(["ip", family, "-j", "route", "show"], timeout=10).stdout or "[]"):
-            if route["dst"] == "default" or route.get("dev") in own:
-                continue
-            taken = ip_network(route["dst"], strict=False)
-            for subnet in wanted:
-                if subnet.version == taken.version and subnet.overlaps(taken):
-                    yield InputError(
-                        f"Subnet {subnet} of the lab overlaps {taken}, which this machine has on '{route.get('dev')}'",
-                        where="lab.yml: lan",
-                        remedy="Give the lab another `lan.subnet` (and its hosts and networks other addresses)",
-                    )
+            if route["dst"] != "default" and route.get("dev") not in own:
+                yield from _overlaps(lab, route["dst"], f"which this machine has on '{route.get('dev')}'")
+
+
+def _other_labs(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:
+    """Networks of other labs: this machine has no route to a lab's LAN, and no bridge of one that is stopped."""
+    from provision.providers.podman import LABEL  # here: it imports this module in turn
+
+    for network in json.loads(provider.podman.run(["network", "ls", "--format", "json"]).stdout or "[]"):
+        owner = network.get("labels", {}).get(LABEL)
+        if owner not in (None, lab.name):
+            for entry in network.get("subnets") or []:
+                yield from _overlaps(lab, entry["subnet"], f"which lab '{owner}' has")
+
+
+def _overlaps(lab: Lab, text: str, whose: str) -> Iterable[McastlabError]:
+    taken = ip_network(text, strict=False)
+    for subnet in (lab.lan.subnet, lab.lan.subnet6 if lab.dual_stack else None):
+        if subnet and subnet.version == taken.version and subnet.overlaps(taken):
+            yield InputError(
+                f"Subnet {subnet} of the lab overlaps {taken}, {whose}",
+                where="lab.yml: lan",
+                remedy="Give the lab another `lan.subnet` (and its hosts and networks other addresses)",
+            )
 
 
 def _names(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:

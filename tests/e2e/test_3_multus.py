@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from provision.artifacts.store import Store
+from provision.wait import Deadline
 from tests.e2e.conftest import CliLab
 from tests.e2e.test_1_main_job import OTHERS, TRAFFIC, by_name, figures
 
@@ -87,6 +88,17 @@ def held(lab: CliLab) -> dict[str, set[str]]:
     return {network: {ip for name, ip in pairs if name == network} for network in ("pods", "eth1-multicast")}
 
 
+def settled(lab: CliLab) -> dict[str, set[str]]:
+    """What is held once the pods of checks, which nobody waits for, have given theirs back."""
+    deadline = Deadline.after(60)
+    last = held(lab)
+    while not deadline.expired:
+        time.sleep(3)
+        if last == (last := held(lab)):
+            return last
+    pytest.fail(f"addresses still come and go: {last}")
+
+
 def eventually(get: Callable[[], Any], wanted: object, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while (found := get()) != wanted and time.monotonic() < deadline:
@@ -120,7 +132,7 @@ def imported(lab: CliLab) -> Iterator[None]:
 @pytest.mark.usefixtures("imported")
 def test_multus_takes_over_and_frees_what_netattach_attached(lab: CliLab) -> None:
     lab.report("up")
-    clean = held(lab)
+    clean = settled(lab)
     start(lab, "one", "two", "three", "four")
     set_attacher(lab, "multus")
     report = lab.report("up")
@@ -199,7 +211,7 @@ def test_what_multus_may_do(lab: CliLab, allowed: str, verb: str, what: str) -> 
 def test_netattach_takes_over_and_frees_what_multus_attached(lab: CliLab) -> None:
     set_attacher(lab, "multus")
     lab("up")
-    clean = held(lab)
+    clean = settled(lab)
     start(lab, "one", "two", "three", "four")
     set_attacher(lab, "netattach")
     assert lab.report("up")["attacher"]["name"] == "netattach"

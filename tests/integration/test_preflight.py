@@ -101,6 +101,25 @@ def test_a_subnet_that_this_machine_has_already(folder: Path) -> None:
 
 
 @pytest.fixture
+def other_labs_network() -> Iterator[str]:
+    podman, name = Podman(), "mcastlab-preflight-other-lan"
+    args = ["--internal", "--disable-dns", "--label", "mcastlab.lab=preflight-other", "--subnet", "10.98.77.128/25"]
+    podman.create_network(name, args)
+    yield name
+    podman.run(["network", "rm", "-f", name])
+
+
+@pytest.mark.usefixtures("other_labs_network")
+def test_a_subnet_of_another_lab_which_this_machine_has_no_route_to(folder: Path) -> None:
+    code, shown = up(folder)
+    assert code == 2
+    assert (
+        "lab.yml: lan: Subnet 10.98.77.0/24 of the lab overlaps 10.98.77.128/25, which lab 'preflight-other' has\n"
+        "  remedy: Give the lab another `lan.subnet` (and its hosts and networks other addresses)\n"
+    ) in shown
+
+
+@pytest.fixture
 def strangers_container() -> Iterator[str]:
     podman, name = Podman(), "mcastlab-preflight-k8s"
     podman.run(["create", "--name", name, "--rootfs", "/usr", "true"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -79,9 +80,14 @@ def test_a_missing_file_is_the_default_lab_only_under_the_default_name(tmp_path:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="The file cannot be read: Is a directory"):
-        config.load(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for odd in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(InputError, match=f"{odd}: This is no file\n  remedy: Name the file that describes the lab"):
+            config.load(odd)
     path = tmp_path / "lab.yml"
+    path.write_bytes(b"#" * (1 << 20) + b"\n")
+    with pytest.raises(InputError, match=r"lab\.yml: The file is longer than a lab's description can be \(1 MiB\)"):
+        config.load(path)
     path.write_bytes(b"name: one\n# caf\xe9\n")
     with pytest.raises(InputError, match=r"lab\.yml:2: The file is not UTF-8 text"):
         config.load(path)

@@ -76,6 +76,17 @@ def test_a_second_command_on_the_same_lab_is_refused_and_the_holder_named(
     assert state.path.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_lock_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCASTLAB_CACHE", str(tmp_path / "cache"))
+    state = StateDir(tmp_path / ".mcastlab" / "mcastlab")
+    state.lock.mkdir(parents=True)
+    with (
+        pytest.raises(HostError, match=r"mcastlab/lock: A lock cannot be made: Is a directory\n  remedy: Run"),
+        lab_lock(state, "mcastlab", "up"),
+    ):
+        pass
+
+
 def test_a_holder_that_has_not_written_its_name_yet_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     first, second = FileLock(path), FileLock(path)

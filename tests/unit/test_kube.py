@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from provision.errors import HostError, WaitError
+from provision.errors import HostError, InputError, WaitError
 from provision.kube import Kube, KubeError
 from provision.kube_pods import Pods
 from provision.wait import Deadline
@@ -149,6 +149,15 @@ def test_a_missing_or_broken_kubeconfig_is_named(tmp_path: Path) -> None:
         with pytest.raises(HostError, match="The kubeconfig cannot be used") as caught:
             Kube(path).nodes()
         assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize("text", ["garbage", "clusters: 5\n", "clusters: [5]\n", "- one\n"])
+def test_somebodys_file_that_is_no_kubeconfig_is_bad_input(tmp_path: Path, text: str) -> None:
+    (tmp_path / "no-kubeconfig").write_text(text)
+    with pytest.raises(
+        InputError, match=r"no-kubeconfig: The kubeconfig cannot be used: .*\n  remedy: Name another file"
+    ):
+        Kube(tmp_path / "no-kubeconfig", foreign=True).nodes()
 
 
 def test_a_pod_waits_for_its_service_account_and_for_its_predecessor(kube: Kube, api: Api) -> None:
