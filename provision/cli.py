@@ -43,10 +43,25 @@ AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on stand
 Namespaces = Annotated[list[str], typer.Argument(metavar="NAMESPACE...", help="Namespaces; all of them or none.")]
 
 
+_GOES_ON = "`mcastlab up` goes on from here, `mcastlab down` removes what was made."
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"mcastlab {version('mcastlab')}")
         raise typer.Exit
+
+
+def _check_names(begun: str) -> list[str]:
+    from provision.checks import CHECKS, GROUPS
+
+    return [name for name in (*(check.name for check in CHECKS), *GROUPS) if name.startswith(begun)]
+
+
+def _kinds(begun: str) -> list[str]:
+    from provision.render import KINDS
+
+    return [kind for kind in KINDS if kind.startswith(begun)]
 
 
 @app.callback()
@@ -98,7 +113,7 @@ def up(
     """Bring the lab up and check it; on a lab that is up, change nothing."""
     from provision import lifecycle
 
-    with clean_end(debug=debug):
+    with clean_end(debug=debug, after_a_stop=_GOES_ON):
         lifecycle.up(*open_lab(lab, _verbosity(quiet, verbose), provider), dry_run=dry_run, json=json, junit=junit)
 
 
@@ -114,7 +129,7 @@ def down(
     """Remove all that `up` made for this lab; the artifact cache stays."""
     from provision import lifecycle
 
-    with clean_end(debug=debug):
+    with clean_end(debug=debug, after_a_stop="`mcastlab down` goes on from here."):
         lifecycle.down(*open_lab(lab, _verbosity(quiet, verbose=False), provider), dry_run=dry_run, yes=yes)
 
 
@@ -139,7 +154,11 @@ def status(
 def check(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Checks, or groups of them (lan, namespace); those of `up` if none."),
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Checks, or groups of them (lan, namespace); those of `up` if none.",
+            autocompletion=_check_names,
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All checks that there are.")] = False,
     namespace: Annotated[
@@ -179,7 +198,9 @@ def check(
 
 @app.command(epilog="Examples: mcastlab render · mcastlab render networks · mcastlab render kubeadm")
 def render(
-    what: Annotated[str | None, typer.Argument(help="One kind of manifest or config; all if none.")] = None,
+    what: Annotated[
+        str | None, typer.Argument(help="One kind of manifest or config; all if none.", autocompletion=_kinds)
+    ] = None,
     lab: LabFile = None,
     provider: ProviderOption = None,
     debug: Debug = False,

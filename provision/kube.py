@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class Kube:
             text = response.read().decode(errors="replace")
         except (HTTPError, ApiException, OSError) as error:
             raise KubeError(
-                f"The API server does not answer: {error}",
+                f"The API server does not answer: {_cause(error)}",
                 where=client.configuration.host,
                 remedy=_FOREIGN_SILENT if self.foreign else _LAB_SILENT,
             ) from error
@@ -192,6 +193,12 @@ class Kube:
             if self._client is None:
                 self._client = _client(self._kubeconfig, foreign=self.foreign)
             return self._client
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, without the library's own words around it: "HTTPSConnection(…): " and the retries."""
+    text = str(getattr(error, "reason", None) or error)
+    return re.sub(r"^HTTPS?Connection(Pool)?\([^)]*\): ", "", text)
 
 
 def node_of(item: Object) -> Node:

@@ -49,8 +49,10 @@ def open_lab(
 
 
 @contextmanager
-def clean_end(*, debug: bool) -> Iterator[None]:
+def clean_end(*, debug: bool, after_a_stop: str = "") -> Iterator[None]:
     """Turn signals into an orderly unwinding and errors into their message and exit code.
+
+    `after_a_stop` is what can be done once the command has been stopped.
 
     SIGTERM unwinds like Ctrl-C, so that every `finally` runs and nothing that was started is left behind.
     """
@@ -72,5 +74,5 @@ def clean_end(*, debug: bool) -> Iterator[None]:
         sys.exit(error.exit_code)
     except Interrupted as error:
         name = signal.Signals(error.number).name
-        errors.print(f"Stopped by {name}. `mcastlab up` goes on from here, `mcastlab down` removes what was made.")
+        errors.print(f"Stopped by {name}. {after_a_stop}".rstrip(), highlight=False, markup=False)
         sys.exit(128 + error.number)

@@ -33,3 +33,14 @@ def test_the_help_of_every_command_has_an_example_of_it(words: list[str]) -> Non
     shown = re.sub(r"\s+", " ", RUN.invoke(app, [*words, "--help"]).output)
     example = shown[shown.index("Example") :]
     assert f"mcastlab {' '.join(words)}" in example
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("mcastlab check source", "source-to-pod"), ("mcastlab check l", "lan"), ("mcastlab render net", "networks")],
+)
+def test_names_are_completed(typed: str, offered: str) -> None:
+    """As bash asks for it (click, shell completion)."""
+    words = typed.split()
+    asked = {"_MCASTLAB_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    assert RUN.invoke(app, [], env=asked, prog_name="mcastlab").output.split() == [offered]

@@ -136,7 +136,9 @@ def test_a_refusal_is_passed_on_verbatim(kube: Kube, api: Api) -> None:
 
 
 def test_nothing_answers(tmp_path: Path) -> None:
-    with pytest.raises(KubeError, match="The API server does not answer: ") as caught:
+    with pytest.raises(
+        KubeError, match="The API server does not answer: Failed to establish a new connection: "
+    ) as caught:
         Kube(kubeconfig(tmp_path, "http://127.0.0.1:1")).nodes()
     assert caught.value.where == "http://127.0.0.1:1"
 
