@@ -74,10 +74,21 @@ def test_what_is_missing_is_run_and_all_are_in_order(state: RunState, judged: li
     assert [result.name for result in state.results] == USUAL
 
 
-def test_without_early_checks_all_are_run_and_a_failure_counts(state: RunState, judged: list[str]) -> None:
+def test_without_early_checks_all_are_run_and_what_fails_twice_has_failed(state: RunState, judged: list[str]) -> None:
     with pytest.raises(ChecksFailed, match=f"1 of {len(USUAL)} checks failed: {USUAL[-1]}"):
         stage.Checks().run(None, state)  # type: ignore[arg-type]
-    assert sorted(judged) == sorted(USUAL)
+    assert sorted(judged) == sorted([*USUAL, USUAL[-1]])
+    assert state.results[-1].reason == "no"
+
+
+def test_what_holds_at_the_second_attempt_says_what_it_was_at_the_first(
+    state: RunState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = iter([failed("Only 420 of 449"), passed("449 of 449")])
+    monkeypatch.setattr(stage, "judge", lambda *_: [Result.of(USUAL[-1], next(attempts), 1)])
+    run(state, *good(*USUAL[:-1]))
+    assert state.results[-1].status == "passed"
+    assert state.results[-1].reason == "449 of 449 (at the second attempt; at the first: Only 420 of 449)"
 
 
 def test_pods_that_stay_are_a_failure_here_too(state: RunState, judged: list[str]) -> None:
