@@ -195,6 +195,6 @@ def test_an_api_server_that_is_not_there(lab: CliLab) -> None:
     assert "Check that the cluster runs and that this kubeconfig is its" in error
     assert time.monotonic() - started < 40
     path.write_text("not: [a kubeconfig")
-    assert "The kubeconfig cannot be used" in lab("multicast", "status", "--kubeconfig", str(path), code=3).stderr
+    assert "The kubeconfig cannot be used" in lab("multicast", "status", "--kubeconfig", str(path), code=2).stderr
     path.unlink()
     assert "There is no such kubeconfig" in lab("multicast", "status", "--kubeconfig", str(path), code=2).stderr
