@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from provision.session import clean_end, open_lab
+from provision.session import clean_end, open_cluster, open_lab
 from provision.ui import Verbosity
 
 app = typer.Typer(
@@ -62,6 +62,17 @@ def _kinds(begun: str) -> list[str]:
     from provision.render import KINDS
 
     return [kind for kind in KINDS if kind.startswith(begun)]
+
+
+def _hosts(typed: typer.Context, begun: str) -> list[str]:
+    """Those of the lab.yml that is named, or that lies here; none where that cannot be read."""
+    from provision.errors import McastlabError
+
+    try:
+        lab, _ = open_lab(typed.params.get("lab"))
+    except McastlabError:
+        return []
+    return [host.name for host in lab.hosts if host.name.startswith(begun)]
 
 
 @app.callback()
@@ -179,18 +190,18 @@ def check(
     debug: Debug = False,
 ) -> None:
     """Run checks on a lab that is up, or on any cluster; exit code 1 when one of them fails."""
-    from provision import lifecycle
+    from provision import proving
 
     with clean_end(debug=debug):
         if list_:
-            lifecycle.list_checks()
+            proving.list_checks()
         elif kubeconfig:
-            lifecycle.check_foreign(
+            proving.check_foreign(
                 kubeconfig, names or [], _verbosity(quiet, verbose),
                 every=every, namespace=namespace, image=image, json=json, junit=junit,
             )  # fmt: skip
         else:
-            lifecycle.check(
+            proving.check(
                 *open_lab(lab, _verbosity(quiet, verbose), provider), names or [],
                 every=every, namespace=namespace, json=json, junit=junit,
             )  # fmt: skip
@@ -214,7 +225,7 @@ def render(
 
 @app.command(epilog="Examples: mcastlab ssh k8s · mcastlab ssh mcastsrc -- ip maddr show dev eth1")
 def ssh(
-    host: Annotated[str, typer.Argument(help="A host of the lab, for instance k8s.")],
+    host: Annotated[str, typer.Argument(help="A host of the lab, for instance k8s.", autocompletion=_hosts)],
     command: Annotated[list[str] | None, typer.Argument(help="A command; a shell if none.")] = None,
     lab: LabFile = None,
     provider: ProviderOption = None,
@@ -259,10 +270,10 @@ def multicast_enable(
     debug: Debug = False,
 ) -> None:
     """Let the pods of a namespace hear each other's multicast, and wait until that is in force."""
-    from provision import lifecycle
+    from provision.multicast import command
 
     with clean_end(debug=debug):
-        lifecycle.multicast_switch("enable", namespaces, kubeconfig, lab, as_json=json)
+        command.switch(open_cluster(kubeconfig, lab), "enable", namespaces, as_json=json)
 
 
 @multicast_app.command("disable", epilog="Example: mcastlab multicast disable app")
@@ -274,10 +285,10 @@ def multicast_disable(
     debug: Debug = False,
 ) -> None:
     """Stop a namespace's multicast, whatever switched it on, and name the macvlan pods that go on."""
-    from provision import lifecycle
+    from provision.multicast import command
 
     with clean_end(debug=debug):
-        lifecycle.multicast_switch("disable", namespaces, kubeconfig, lab, as_json=json)
+        command.switch(open_cluster(kubeconfig, lab), "disable", namespaces, as_json=json)
 
 
 @multicast_app.command("status", epilog="Examples: mcastlab multicast status · mcastlab multicast status app --json")
@@ -291,10 +302,10 @@ def multicast_status(
     debug: Debug = False,
 ) -> None:
     """Show for each namespace whether multicast is wanted, by which annotation, and in force."""
-    from provision import lifecycle
+    from provision.multicast import command
 
     with clean_end(debug=debug):
-        lifecycle.multicast_status(namespaces or [], kubeconfig, lab, as_json=json)
+        command.show_status(open_cluster(kubeconfig, lab), namespaces or [], as_json=json)
 
 
 @demo_app.callback()
@@ -316,10 +327,12 @@ def demo_discovery(
     debug: Debug = False,
 ) -> None:
     """Peers find each other by multicast; a third joins, goes away, and is marked dead."""
-    from provision import lifecycle
+    from provision import artifacts
+    from provision.demo import discovery
 
     with clean_end(debug=debug):
-        lifecycle.demo_discovery(namespace, kubeconfig, lab, image, watch=watch)
+        reference = image or artifacts.document()["images"]["discovery"]
+        discovery.run(open_cluster(kubeconfig, lab), reference, namespace, watch=watch)
 
 
 @artifacts_app.command("build", epilog="Examples: mcastlab artifacts build · mcastlab artifacts build box")
@@ -329,10 +342,10 @@ def artifacts_build(
     debug: Debug = False,
 ) -> None:
     """Make what is not in the cache yet."""
-    from provision import lifecycle
+    from provision.artifacts import command
 
     with clean_end(debug=debug):
-        lifecycle.artifacts_build(_verbosity(quiet=False, verbose=verbose), with_box=what is Made.box)
+        command.build(_verbosity(quiet=False, verbose=verbose), with_box=what is Made.box)
 
 
 @artifacts_app.command("import", epilog="Example: mcastlab artifacts import multus-cni-thick.tar")
@@ -344,10 +357,10 @@ def artifacts_import(
     debug: Debug = False,
 ) -> None:
     """Check an image's archive and copy it into the cache: Multus, recognised by the name multus-cni."""
-    from provision import lifecycle
+    from provision.artifacts import command
 
     with clean_end(debug=debug):
-        lifecycle.artifacts_import(archive, kind)
+        command.import_image(archive, kind)
 
 
 @artifacts_app.command("fetch", epilog="Example: mcastlab artifacts fetch multus")
@@ -356,10 +369,10 @@ def artifacts_fetch(
     debug: Debug = False,
 ) -> None:
     """Pull an image from its registry into the cache; `up` never does so by itself."""
-    from provision import lifecycle
+    from provision.artifacts import command
 
     with clean_end(debug=debug):
-        lifecycle.artifacts_fetch(kind)
+        command.fetch(kind)
 
 
 @artifacts_app.command("image", epilog="Example: kubectl run one --image=$(mcastlab artifacts image tools) -- sleep 60")
@@ -368,19 +381,19 @@ def artifacts_image(
     debug: Debug = False,
 ) -> None:
     """Print what an image is called in the lab, for manifests of your own."""
-    from provision import lifecycle
+    from provision.artifacts import command
 
     with clean_end(debug=debug):
-        lifecycle.artifacts_image(role)
+        command.show_image(role)
 
 
 @artifacts_app.command("list", epilog="Example: mcastlab artifacts list")
 def artifacts_list(debug: Debug = False) -> None:
     """List the components and images, their versions and whether they are in the cache."""
-    from provision import lifecycle
+    from provision.artifacts import command
 
     with clean_end(debug=debug):
-        lifecycle.artifacts_list()
+        command.show()
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from http import HTTPStatus
 
 from provision import multicast
-from provision.checks import CLEAN_UP, CheckRun, Context, Result
+from provision.checks import CheckRun, Context, Result
 from provision.config import Lab
 from provision.errors import HostError, McastlabError, WaitError
 from provision.kube import Kube, KubeError
@@ -38,7 +38,7 @@ class EarlyChecks:
     """The usual checks, begun beside the stages before them, on a lab that was up before.
 
     They hold only if these stages change nothing, since all was then as it is now: else whoever changes something
-    withdraws them, and the checks are run anew. So are those that failed, with nothing running beside them.
+    withdraws them, and the checks are run anew.
     """
 
     def __init__(self, lab: Lab, state: RunState) -> None:
@@ -78,18 +78,10 @@ class EarlyChecks:
             until("the pods of checks to run", probe, Deadline.after(_HEAD_START_SECONDS))
 
     def results(self) -> list[Result]:
-        """Those that hold, each reported as it comes; none where the checks could not begin."""
-        holding: list[Result] = []
-
-        def keep(result: Result) -> None:
-            if result.status != "failed" or result.name == CLEAN_UP:
-                holding.append(result)
-                _report(self._state)(result)
-
+        """Theirs, each reported as it comes; none where the checks could not begin."""
         with self._open:
-            if run := self._begun.result():
-                run.results(keep)
-        return holding
+            run = self._begun.result()
+            return run.results(_report(self._state)) if run else []
 
     def withdraw(self) -> None:
         """Stop them and remove their pods."""

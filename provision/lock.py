@@ -20,7 +20,16 @@ class FileLock:
     """An exclusive lock on a file of its own, in which its holder stands by name."""
 
     def __init__(self, path: Path) -> None:
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        """Make the file, and its folder where that is missing; raises HostError when that cannot be done."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise HostError(
+                f"A lock cannot be made: {error.strerror}",
+                where=str(path),
+                remedy="Run the command as the user to whom that folder belongs, or remove what is in its place",
+            ) from error
         self._taken = False
 
     def take(self, name: str) -> bool:
@@ -61,7 +70,7 @@ def lab_lock(state: StateDir, lab_name: str, command: str) -> Iterator[None]:
     locks = cache_dir() / "locks"
     with ExitStack() as taken:
         for path in (state.lock, locks / f"lab-{lab_name}"):
-            lock = _opened(path)
+            lock = FileLock(path)
             taken.callback(lock.release)
             if not lock.take(f"mcastlab {command}, process {os.getpid()}"):
                 raise HostError(
@@ -69,18 +78,6 @@ def lab_lock(state: StateDir, lab_name: str, command: str) -> Iterator[None]:
                     remedy="Wait until it has ended, or interrupt it",
                 )
         yield
-
-
-def _opened(path: Path) -> FileLock:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path)
-    except OSError as error:
-        raise HostError(
-            f"A lock cannot be made: {error.strerror}",
-            where=str(path),
-            remedy="Run the command as the user to whom that folder belongs, or remove what is in its place",
-        ) from error
 
 
 @contextmanager

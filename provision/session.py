@@ -10,12 +10,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from provision.errors import McastlabError
+from provision.errors import HostError, InputError, McastlabError
 from provision.paths import StateDir
 from provision.ui import Progress, Verbosity, console
 
 if TYPE_CHECKING:
     from provision.config import Lab
+    from provision.kube import Kube
     from provision.state import RunState
 
 DEFAULT_LAB_FILE = Path("lab.yml")
@@ -46,6 +47,27 @@ def open_lab(
     directory = StateDir.of(path, lab.name)
     progress = Progress(console(stderr=True), verbosity)
     return lab, RunState(directory, make_provider(lab, directory), progress)
+
+
+def open_cluster(kubeconfig: Path | None, lab_file: Path | None) -> Kube:
+    """The cluster of `kubeconfig`, or the lab's; no lab.yml is read where a kubeconfig is named.
+
+    Raises InputError or HostError where there is no such file.
+    """
+    from provision.kube import Kube
+
+    if kubeconfig is None:
+        path = open_lab(lab_file)[1].directory.kubeconfig
+        if not path.exists():
+            raise HostError(
+                "There is no lab's kubeconfig",
+                where=str(path),
+                remedy="Run `mcastlab up`, or name one: --kubeconfig FILE",
+            )
+        return Kube(path)
+    if not kubeconfig.is_file():
+        raise InputError("There is no such kubeconfig", where=str(kubeconfig), remedy="Correct its path")
+    return Kube(kubeconfig, foreign=True)
 
 
 @contextmanager

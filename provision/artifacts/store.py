@@ -76,9 +76,7 @@ class Store:
         return self.path(item)
 
     def _lock_file(self, item: Item) -> Path:
-        folder = self.home / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{item.name}.lock"
+        return self.home / "locks" / f"{item.name}.lock"
 
     def _make(self, item: Item, make: Callable[[Path], None], report: Report) -> None:
         started = time.monotonic()

@@ -1,34 +1,16 @@
-"""`mcastlab multicast`: find the cluster, do it, print it."""
+"""`mcastlab multicast`: do it, print it."""
 
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from provision.errors import HostError, InputError
 from provision.kube import Kube
 from provision.multicast import show
 from provision.multicast.detect import Found, detect
 from provision.multicast.macvlan import Attached, still_attached
 from provision.multicast.switch import Changed, disable, enable, status
 from provision.ui import console
-
-
-def cluster(kubeconfig: Path | None, lab_kubeconfig: Callable[[], Path]) -> Kube:
-    """The cluster of `--kubeconfig`, or the lab's; raises InputError or HostError where there is no such file."""
-    if kubeconfig is None:
-        path = lab_kubeconfig()
-        if not path.exists():
-            raise HostError(
-                "There is no lab's kubeconfig",
-                where=str(path),
-                remedy="Run `mcastlab up`, or name one: --kubeconfig FILE",
-            )
-        return Kube(path)
-    if not kubeconfig.is_file():
-        raise InputError("There is no such kubeconfig", where=str(kubeconfig), remedy="Correct its path")
-    return Kube(kubeconfig, foreign=True)
 
 
 def switch(kube: Kube, verb: str, names: Sequence[str], *, as_json: bool) -> None:

@@ -139,9 +139,7 @@ def _prune(podman: Podman) -> None:
 
 
 def _lock_file() -> Path:
-    folder = cache_dir() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / "node-image.lock"
+    return cache_dir() / "locks" / "node-image.lock"
 
 
 # Its name is one that lab.yml cannot give, and its subnets are those of documents (RFC 5737, RFC 3849).

@@ -20,7 +20,8 @@ class Checks:
         state.early = None
         usual = [check.name for check in select(())]
         if left := set(usual) - {result.name for result in found}:
-            found += _twice(lab, state, judge(lab, state, sorted(left)))
+            found += judge(lab, state, sorted(left))
+        found = _twice(lab, state, found)
         state.results = sorted(found, key=lambda result: [*usual, CLEAN_UP].index(result.name))
         failed = [result.name for result in state.results if result.status == "failed"]
         if failed:
@@ -37,7 +38,8 @@ class Checks:
 def _twice(lab: Lab, state: RunState, found: list[Result]) -> list[Result]:
     """`found`, its failures judged once more and alone; a result that holds only then says what it was at first.
 
-    A cluster that has only just started keeps two cores busy, and a receiver that does not get to run loses datagrams.
+    A cluster that has only just started, or Ansible beside the checks, keeps two cores busy, and a receiver that does
+    not get to run loses datagrams.
     """
     first = {result.name: result for result in found if result.status == "failed" and result.name != CLEAN_UP}
     if not first:

@@ -37,10 +37,16 @@ def test_the_help_of_every_command_has_an_example_of_it(words: list[str]) -> Non
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("mcastlab check source", "source-to-pod"), ("mcastlab check l", "lan"), ("mcastlab render net", "networks")],
+    [
+        ("mcastlab check source", "source-to-pod"),
+        ("mcastlab check l", "lan"),
+        ("mcastlab render net", "networks"),
+        ("mcastlab ssh mcast", "mcastsrc"),
+        ("mcastlab ssh --lab no-such-file.yml mcast", ""),
+    ],
 )
 def test_names_are_completed(typed: str, offered: str) -> None:
     """As bash asks for it (click, shell completion)."""
     words = typed.split()
     asked = {"_MCASTLAB_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
-    assert RUN.invoke(app, [], env=asked, prog_name="mcastlab").output.split() == [offered]
+    assert RUN.invoke(app, [], env=asked, prog_name="mcastlab").output.strip() == offered

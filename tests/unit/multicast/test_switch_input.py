@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provision import lifecycle, multicast
+from provision import multicast, proving
 from provision.errors import InputError, McastlabError, Problems
 
 NOBODY: Any = None  # a cluster that must not be asked
@@ -37,4 +37,4 @@ def test_what_cannot_be_checked_together_is_refused_before_the_lab_is_looked_for
     names: list[str], namespace: str | None, every: bool, problem: str
 ) -> None:
     with pytest.raises(McastlabError, match=problem):
-        lifecycle.check(NOBODY, NOBODY, names, every=every, namespace=namespace, json=None, junit=None)
+        proving.check(NOBODY, NOBODY, names, every=every, namespace=namespace, json=None, junit=None)
