@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ import pytest
 
 MCASTLAB = Path(sys.executable).parent / "mcastlab"
 UP_SECONDS = 3000  # with an empty cache the Go build is most of it
+
+
+@cache
+def bundle() -> Path:
+    """The folder of the binaries that labs are made of."""
+    return Path(
+        subprocess.run([MCASTLAB, "artifacts", "build"], capture_output=True, text=True, check=True).stdout.strip()
+    )
 
 
 @dataclass(frozen=True)
@@ -58,13 +67,18 @@ class CliLab:
         return report
 
     def kubectl(self, *args: str, stdin: str = "", code: int = 0) -> str:
-        """Run kubectl as the lab gives it to its users: on the control plane."""
-        argv = [MCASTLAB, "ssh", "k8s", "--", "kubectl", *args]
+        """Run kubectl as users do who have set KUBECONFIG; what it prints, or says of an error where one is wanted."""
         done = subprocess.run(
-            argv, cwd=self.folder, input=stdin, capture_output=True, text=True, check=False, timeout=180
-        )  # fmt: skip
+            [bundle() / "bin" / "kubectl", *args],
+            env={**os.environ, "KUBECONFIG": str(self.state / "kubeconfig")},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
         assert done.returncode == code, f"kubectl {' '.join(args)}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout
+        return done.stderr if code else done.stdout
 
     def image(self, role: str) -> str:
         """The reference of an image of the lab."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -29,17 +28,12 @@ while True:
 """
 
 
-def kubectl(lab: CliLab, *args: str, code: int = 0) -> str:
-    done = lab("ssh", "k8s", "--", *KUBECTL, *args, code=code)
-    return done.stdout if code == 0 else done.stderr
-
-
 def get(lab: CliLab, *args: str) -> Any:
-    return json.loads(kubectl(lab, "get", *args, "-o", "json"))
+    return json.loads(lab.kubectl("get", *args, "-o", "json"))
 
 
 def create(lab: CliLab, manifest: dict[str, Any]) -> None:
-    lab.on("k8s", "sh", "-c", f"printf %s {shlex.quote(json.dumps(manifest))} | {' '.join(KUBECTL)} create -f -")
+    lab.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
 
 
 def until(what: str, probe: Callable[[], Any], seconds: float = 20) -> Any:
@@ -65,7 +59,7 @@ def pods(lab: CliLab) -> Iterator[CliLab]:
     shown = lab.on("k8s", "/opt/mcastlab/bundle/bin/ctr", "-n", "k8s.io", "images", "ls", "-q").split()
     image = next(name for name in shown if "/tools:" in name)
     for namespace in ("red", "green"):
-        kubectl(lab, "create", "namespace", namespace)
+        lab.kubectl("create", "namespace", namespace)
         for name, command in (("hears", ["python3", "-c", HEAR]), ("says", ["sleep", "infinity"])):
             container = {"name": "c", "image": image, "imagePullPolicy": "Never", "command": command}
             pod = {
@@ -74,47 +68,47 @@ def pods(lab: CliLab) -> Iterator[CliLab]:
             }  # fmt: skip
             create(lab, pod)
     for namespace in ("red", "green"):
-        kubectl(lab, "-n", namespace, "wait", "--for=condition=Ready", "--timeout=90s", "pod/hears", "pod/says")
+        lab.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=90s", "pod/hears", "pod/says")
     yield lab
-    kubectl(lab, "delete", "namespace", "red", "green", "--timeout=90s")
+    lab.kubectl("delete", "namespace", "red", "green", "--timeout=90s")
 
 
 def say(lab: CliLab, text: str) -> None:
     for namespace in ("red", "green"):
-        kubectl(lab, "-n", namespace, "exec", "says", "--", "python3", "-c", SAY % f"{text}-{namespace}")
+        lab.kubectl("-n", namespace, "exec", "says", "--", "python3", "-c", SAY % f"{text}-{namespace}")
     time.sleep(0.5)
 
 
 def heard(lab: CliLab, namespace: str) -> list[str]:
-    return kubectl(lab, "-n", namespace, "logs", "hears").split()
+    return lab.kubectl("-n", namespace, "logs", "hears").split()
 
 
 def test_the_objects_that_the_commands_of_openshift_read(lab: CliLab) -> None:
-    cidr = kubectl(
-        lab, "get", "Network.config.openshift.io", "cluster", "-o", "jsonpath={.status.clusterNetwork[0].cidr}"
+    cidr = lab.kubectl(
+        "get", "Network.config.openshift.io", "cluster", "-o", "jsonpath={.status.clusterNetwork[0].cidr}"
     )
     assert cidr == "10.244.0.0/16"
     assert get(lab, "Network.config.openshift.io", "cluster")["status"]["networkType"] == "mcastlab"
     ids = {item["netname"]: item["netid"] for item in get(lab, "netnamespaces")["items"]}
     assert set(ids) == {item["metadata"]["name"] for item in get(lab, "namespaces")["items"]}
     assert len(set(ids.values())) == len(ids)
-    kubectl(lab, "delete", "netnamespace", "default")
-    until("it comes back", lambda: "default" in kubectl(lab, "get", "netnamespaces"))
+    lab.kubectl("delete", "netnamespace", "default")
+    until("it comes back", lambda: "default" in lab.kubectl("get", "netnamespaces"))
     assert get(lab, "netnamespace", "default")["netid"] == ids["default"], "and with its number"
     patch = json.dumps({"netid": 7})
-    assert "netid is assigned once" in kubectl(
-        lab, "patch", "netnamespace", "default", "--type=merge", "-p", patch, code=1
+    assert "netid is assigned once" in lab.kubectl(
+        "patch", "netnamespace", "default", "--type=merge", "-p", patch, code=1
     )
 
 
 def test_off_by_default_then_on_by_either_annotation(pods: CliLab) -> None:
     say(pods, "off")
     assert heard(pods, "red") == heard(pods, "green") == []
-    kubectl(pods, "annotate", "namespace", "red", f"{OVN}=true")
+    pods.kubectl("annotate", "namespace", "red", f"{OVN}=true")
     until("red is on", lambda: acknowledged(pods, {"red"}))
     say(pods, "one")
     assert (heard(pods, "red"), heard(pods, "green")) == (["one-red"], [])
-    kubectl(pods, "annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
+    pods.kubectl("annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
     until("both are on", lambda: acknowledged(pods, {"red", "green"}))
     say(pods, "two")
     assert (heard(pods, "red"), heard(pods, "green")) == (["one-red", "two-red"], ["two-green"])
@@ -122,7 +116,7 @@ def test_off_by_default_then_on_by_either_annotation(pods: CliLab) -> None:
     assert (by["red"], by["green"]) == ([OVN], [OPENSHIFT])
     ports = {item["name"]: item["ports"] for item in get(pods, "nodemulticast", "k8s")["status"]["namespaces"]}
     assert (ports["red"], ports["green"]) == (2, 2)
-    kubectl(pods, "annotate", "namespace", "red", f"{OVN}=yes", "--overwrite")
+    pods.kubectl("annotate", "namespace", "red", f"{OVN}=yes", "--overwrite")
     until("red is off", lambda: acknowledged(pods, {"green"}))
     say(pods, "three")
     assert (heard(pods, "red")[-1], heard(pods, "green")[-1]) == ("two-red", "three-green")
@@ -135,15 +129,15 @@ def nads(lab: CliLab) -> set[str]:
 
 def test_networks_follow_the_switch_and_listed_ones_stay(pods: CliLab) -> None:
     until("green has it", lambda: "green/eth1-multicast" in nads(pods))
-    kubectl(pods, "annotate", "namespace", "default", f"{OVN}=true")
-    kubectl(pods, "annotate", "namespace", "default", f"{OVN}-")
-    kubectl(pods, "annotate", "netnamespace", "green", f"{OPENSHIFT}-")
+    pods.kubectl("annotate", "namespace", "default", f"{OVN}=true")
+    pods.kubectl("annotate", "namespace", "default", f"{OVN}-")
+    pods.kubectl("annotate", "netnamespace", "green", f"{OPENSHIFT}-")
     until("green has it no more", lambda: "green/eth1-multicast" not in nads(pods))
     assert "default/eth1-multicast" in nads(pods)
 
 
 def token(lab: CliLab, account: str, *more: str) -> str:
-    return kubectl(lab, "-n", SYSTEM, "create", "token", account, "--duration=10m", *more).strip()
+    return lab.kubectl("-n", SYSTEM, "create", "token", account, "--duration=10m", *more).strip()
 
 
 def as_account(lab: CliLab, secret: str, *args: str, code: int = 0) -> str:
@@ -174,17 +168,17 @@ def status_written(lab: CliLab, secret: str, name: str) -> str:
 
 
 def test_an_agent_writes_the_status_of_its_own_node_and_nothing_else(lab: CliLab) -> None:
-    name = kubectl(lab, "-n", SYSTEM, "get", "pods", "-l", "app.kubernetes.io/name=multicast-policy", "-o", "name")
+    name = lab.kubectl("-n", SYSTEM, "get", "pods", "-l", "app.kubernetes.io/name=multicast-policy", "-o", "name")
     pod = name.strip().split("/")[1]
     bound = token(lab, "multicast-policy", "--bound-object-kind=Pod", f"--bound-object-name={pod}")
     node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "elsewhere"}}
     try:
         create(lab, node)
-        until("it has its object", lambda: "elsewhere" in kubectl(lab, "get", "nodemulticasts"))
+        until("it has its object", lambda: "elsewhere" in lab.kubectl("get", "nodemulticasts"))
         refused = status_written(lab, bound, "elsewhere")
     finally:
-        kubectl(lab, "delete", "node", "elsewhere", "--ignore-not-found")
-    until("its object is gone", lambda: "elsewhere" not in kubectl(lab, "get", "nodemulticasts"))
+        lab.kubectl("delete", "node", "elsewhere", "--ignore-not-found")
+    until("its object is gone", lambda: "elsewhere" not in lab.kubectl("get", "nodemulticasts"))
     assert "an agent may write the NodeMulticast of its own node only" in refused
     assert '"observedGeneration"' in status_written(lab, bound, "k8s")
     of_no_node = token(lab, "multicast-policy")
@@ -218,26 +212,26 @@ def rules(lab: CliLab) -> str:
 
 
 def test_rules_stay_without_an_agent_and_come_back_with_the_node(pods: CliLab) -> None:
-    kubectl(pods, "annotate", "namespace", "red", f"{OVN}=true", "--overwrite")
+    pods.kubectl("annotate", "namespace", "red", f"{OVN}=true", "--overwrite")
     until("red is on", lambda: acknowledged(pods, {"red"}))
     agents = ("-n", SYSTEM, "patch", "daemonset", "multicast-policy", "--type=merge", "-p")
-    kubectl(pods, *agents, '{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"}}}}}')
+    pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"}}}}}')
     try:
-        until("no agent runs", lambda: "multicast-policy" not in kubectl(pods, "-n", SYSTEM, "get", "pods"), 60)
+        until("no agent runs", lambda: "multicast-policy" not in pods.kubectl("-n", SYSTEM, "get", "pods"), 60)
         say(pods, "alone")
         assert (heard(pods, "red")[-1], "alone-green" in heard(pods, "green")) == ("alone-red", False)
-        kubectl(pods, "annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
+        pods.kubectl("annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
         time.sleep(2)
         say(pods, "late")
         assert "late-green" not in heard(pods, "green"), "nothing is permitted without an agent"
     finally:
-        kubectl(pods, *agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
+        pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
     until("green is on as well", lambda: acknowledged(pods, {"red", "green"}), 60)
     Podman().run(["restart", "-t", "30", f"mcastlab-{pods.name}-k8s"], timeout=180)
     order = until("systemd answers", lambda: started(pods), 120)
     assert order["mcastlab-multicast-policy.service"] < order["kubelet.service"]
     for namespace in ("red", "green"):
-        kubectl(pods, "-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", "pod/hears", "pod/says")
+        pods.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", "pod/hears", "pod/says")
     until("four ports are bound again", lambda: "goto ns_red" in rules(pods) and "goto ns_green" in rules(pods), 60)
     say(pods, "again")
     assert (heard(pods, "red")[-1], heard(pods, "green")[-1]) == ("again-red", "again-green")

@@ -103,7 +103,7 @@ def test_enable_is_in_force_when_it_returns(lab: CliLab) -> None:
         shown = lab("multicast", "status", "switched").stdout
         assert "k8s.ovn.org/multicast-enabled on the Namespace is 'yes', and only 'true' counts" in shown
     finally:
-        lab.kubectl("delete", "namespace", "switched")
+        lab.kubectl("delete", "namespace", "switched", "--wait=false")
 
 
 def test_disable_names_the_macvlan_pods_that_go_on(lab: CliLab) -> None:
@@ -121,7 +121,7 @@ def test_disable_names_the_macvlan_pods_that_go_on(lab: CliLab) -> None:
         assert "pod shared-lan/member, eth1 (shared-lan/eth1-multicast, 10." in shown
         assert "joined 224.0.67.99" in shown
     finally:
-        lab.kubectl("delete", "namespace", "shared-lan")
+        lab.kubectl("delete", "namespace", "shared-lan", "--wait=false")
 
 
 def test_check_on_a_cluster_that_no_lab_describes(lab: CliLab) -> None:

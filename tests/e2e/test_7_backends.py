@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -48,15 +49,22 @@ def cluster(lab: CliLab, name: str) -> Iterator[None]:
         lab.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
 
 
+@pytest.fixture(scope="module")
+def numbers() -> Iterator[int]:
+    return itertools.count()
+
+
 @pytest.fixture
-def namespaces(lab: CliLab) -> Iterator[tuple[str, str]]:
-    names = ("switch-one", "switch-two")
+def namespaces(lab: CliLab, numbers: Iterator[int]) -> Iterator[tuple[str, str]]:
+    """Two that nobody has used: those of the test before may still be on their way out."""
+    number = next(numbers)
+    names = (f"switch-one-{number}", f"switch-two-{number}")
     try:
         for name in names:
             lab.kubectl("create", "namespace", name)
         yield names
     finally:
-        lab.kubectl("delete", "namespace", *names)
+        lab.kubectl("delete", "namespace", "--wait=false", *names)
 
 
 def status(lab: CliLab, *names: str) -> dict[str, Any]:
@@ -64,9 +72,14 @@ def status(lab: CliLab, *names: str) -> dict[str, Any]:
     return found
 
 
-def test_ovn_kubernetes(lab: CliLab, namespaces: tuple[str, str]) -> None:
-    one, two = namespaces
-    with cluster(lab, "ovn-kubernetes"):
+class TestOvnKubernetes:
+    @pytest.fixture(scope="class", autouse=True)
+    def ovn_kubernetes(self, lab: CliLab) -> Iterator[None]:
+        with cluster(lab, "ovn-kubernetes"):
+            yield
+
+    def test_enabled_disabled_and_requested(self, lab: CliLab, namespaces: tuple[str, str]) -> None:
+        one, two = namespaces
         shown = lab("multicast", "enable", one, two).stdout
         assert "Backend ovn-kubernetes: networkType is 'OVNKubernetes'" in shown
         assert "DaemonSet openshift-ovn-kubernetes/ovnkube-node has 1 of 1 pods ready" in shown
@@ -81,9 +94,41 @@ def test_ovn_kubernetes(lab: CliLab, namespaces: tuple[str, str]) -> None:
         assert OVN not in annotations(lab, "namespace", one)
         assert status(lab, one)["namespaces"][0]["state"] == "off"
 
+    def test_all_namespaces_or_none(self, lab: CliLab, namespaces: tuple[str, str]) -> None:
+        error = lab("multicast", "enable", namespaces[0], "no-such", "nor-this", code=2).stderr
+        assert "Namespace 'no-such' does not exist" in error
+        assert "Namespace 'nor-this' does not exist" in error
+        assert "remedy: kubectl create namespace no-such" in error
+        assert OVN not in annotations(lab, "namespace", namespaces[0])
 
-def test_ovn_kubernetes_with_multicast_switched_off_globally(lab: CliLab, namespaces: tuple[str, str]) -> None:
-    with cluster(lab, "ovn-kubernetes"):
+    def test_without_permission_nothing_is_changed(self, lab: CliLab, namespaces: tuple[str, str]) -> None:
+        """A user who may change one namespace and not the other changes neither."""
+        one, two = namespaces
+        lab.kubectl("create", "serviceaccount", "half", "--namespace", one)
+        account = f"--serviceaccount={one}:half"
+        try:
+            lab.kubectl("create", "clusterrolebinding", "switch-half", "--clusterrole=view", account)
+            rules = ("--verb=get,list", "--resource=namespaces,netnamespaces.network.openshift.io")
+            lab.kubectl("create", "clusterrole", "switch-half-read", *rules)
+            lab.kubectl("create", "clusterrolebinding", "switch-half-read", "--clusterrole=switch-half-read", account)
+            read = ("--verb=get", "--resource=networks.config.openshift.io")
+            lab.kubectl("create", "clusterrole", "switch-half-type", *read)
+            lab.kubectl("create", "clusterrolebinding", "switch-half-type", "--clusterrole=switch-half-type", account)
+            lab.kubectl("create", "role", "half", "--verb=patch", "--resource=namespaces", "--namespace", one)
+            lab.kubectl("create", "rolebinding", "half", "--role=half", account, "--namespace", one)
+            path = lab.folder / "half.kubeconfig"
+            path.write_text(kubeconfig_of(lab, lab.kubectl("create", "token", "half", "--namespace", one).strip()))
+            error = lab("multicast", "enable", one, two, "--kubeconfig", str(path), code=3).stderr
+            assert "The API server answered 403" in error
+            assert "remedy: Use a kubeconfig whose user may do this" in error
+            assert OVN not in annotations(lab, "namespace", one) | annotations(lab, "namespace", two)
+            assert "enabled" in lab("multicast", "enable", one, "--kubeconfig", str(path)).stdout
+        finally:
+            for kind in ("clusterrolebinding", "clusterrole"):
+                names = ("switch-half", "switch-half-read", "switch-half-type")
+                lab.kubectl("delete", kind, "--ignore-not-found", *names)
+
+    def test_multicast_switched_off_globally(self, lab: CliLab, namespaces: tuple[str, str]) -> None:
         workload = ("--namespace", "openshift-ovn-kubernetes", "deployment/ovnkube-control-plane")
         script = "/spec/template/spec/containers/0/command/2"
         patch = [
@@ -138,44 +183,6 @@ def test_another_network_is_named_with_what_is_known(lab: CliLab) -> None:
         assert "Known are lab (networkType mcastlab), ovn-kubernetes (networkType OVNKubernetes)" in error
     finally:
         network_type(lab, "mcastlab")
-
-
-def test_all_namespaces_or_none(lab: CliLab, namespaces: tuple[str, str]) -> None:
-    with cluster(lab, "ovn-kubernetes"):
-        error = lab("multicast", "enable", namespaces[0], "no-such", "nor-this", code=2).stderr
-        assert "Namespace 'no-such' does not exist" in error
-        assert "Namespace 'nor-this' does not exist" in error
-        assert "remedy: kubectl create namespace no-such" in error
-        assert OVN not in annotations(lab, "namespace", namespaces[0])
-
-
-def test_without_permission_nothing_is_changed(lab: CliLab, namespaces: tuple[str, str]) -> None:
-    """A user who may change one namespace and not the other changes neither."""
-    one, two = namespaces
-    with cluster(lab, "ovn-kubernetes"):
-        lab.kubectl("create", "serviceaccount", "half", "--namespace", one)
-        account = f"--serviceaccount={one}:half"
-        try:
-            lab.kubectl("create", "clusterrolebinding", "switch-half", "--clusterrole=view", account)
-            rules = ("--verb=get,list", "--resource=namespaces,netnamespaces.network.openshift.io")
-            lab.kubectl("create", "clusterrole", "switch-half-read", *rules)
-            lab.kubectl("create", "clusterrolebinding", "switch-half-read", "--clusterrole=switch-half-read", account)
-            read = ("--verb=get", "--resource=networks.config.openshift.io")
-            lab.kubectl("create", "clusterrole", "switch-half-type", *read)
-            lab.kubectl("create", "clusterrolebinding", "switch-half-type", "--clusterrole=switch-half-type", account)
-            lab.kubectl("create", "role", "half", "--verb=patch", "--resource=namespaces", "--namespace", one)
-            lab.kubectl("create", "rolebinding", "half", "--role=half", account, "--namespace", one)
-            path = lab.folder / "half.kubeconfig"
-            path.write_text(kubeconfig_of(lab, lab.kubectl("create", "token", "half", "--namespace", one).strip()))
-            error = lab("multicast", "enable", one, two, "--kubeconfig", str(path), code=3).stderr
-            assert "The API server answered 403" in error
-            assert "remedy: Use a kubeconfig whose user may do this" in error
-            assert OVN not in annotations(lab, "namespace", one) | annotations(lab, "namespace", two)
-            assert "enabled" in lab("multicast", "enable", one, "--kubeconfig", str(path)).stdout
-        finally:
-            for kind in ("clusterrolebinding", "clusterrole"):
-                names = ("switch-half", "switch-half-read", "switch-half-type")
-                lab.kubectl("delete", kind, "--ignore-not-found", *names)
 
 
 def kubeconfig_of(lab: CliLab, token: str) -> str:

@@ -2,7 +2,7 @@
 # is in docs/namespaces.md.
 set -eu
 KUBECONFIG=$(mktemp) && export KUBECONFIG && cp /etc/kubernetes/admin.conf "$KUBECONFIG"
-trap 'kubectl delete namespace seed-000 --wait=true >/dev/null; rm "$KUBECONFIG"' EXIT
+trap 'kubectl delete namespace seed-000 --wait=false >/dev/null; rm "$KUBECONFIG"' EXIT
 kubectl create namespace seed-000
 until kubectl get netnamespace seed-000; do sleep 0.5; done
 

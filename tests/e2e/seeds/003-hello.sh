@@ -2,7 +2,7 @@
 # text of agents/hello/hello-send.py, for nodes have python3 and not our images.
 set -eu
 KUBECONFIG=$(mktemp) && export KUBECONFIG && cp /etc/kubernetes/admin.conf "$KUBECONFIG"
-trap 'kubectl delete namespace seed-003 --wait=true >/dev/null; rm "$KUBECONFIG"' EXIT
+trap 'kubectl delete namespace seed-003 --wait=false >/dev/null; rm "$KUBECONFIG"' EXIT
 kubectl create namespace seed-003
 kubectl annotate namespace seed-003 k8s.ovn.org/multicast-enabled=true
 kubectl config set-context --current --namespace=seed-003
