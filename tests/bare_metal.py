@@ -92,7 +92,7 @@ class Fleet:
             args = ["--disable-dns", "--label", f"{LABEL}={self.name}"]
             if kind == "lan":
                 args += ["--internal", "--subnet", str(lan.subnet), "--ipv6", "--subnet", str(lan.subnet6)]
-            self.podman.create_network(f"mcastlab-{self.name}-{kind}", args)
+            self.podman.ensure_network(f"mcastlab-{self.name}-{kind}", args)
         for host in self.hosts:
             self._start(host, lan, image)
         set_snooping(bridge_name(f"mcastlab-{self.name}-lan"), lan)

@@ -152,15 +152,12 @@ class PodmanProvider:
         return {"in_container": True, "from_image": True, **kernel}
 
     def _ensure_network(self, lab: Lab, kind: str) -> None:
-        name = f"{self.prefix}-{kind}"
-        if self.podman.run(["network", "exists", name], check=False).returncode == 0:
-            return
         args = ["--disable-dns", "--label", f"{LABEL}={lab.name}"]
         if kind == "lan":
             args += ["--internal", "--subnet", str(lab.lan.subnet)]
             if lab.lan.subnet6 and lab.dual_stack:
                 args += ["--ipv6", "--subnet", str(lab.lan.subnet6)]
-        self.podman.create_network(name, args)
+        self.podman.ensure_network(f"{self.prefix}-{kind}", args)
 
     def _image(self, base: str, bundle: Path, report: Callable[[str], None]) -> NodeImage:
         return podman_image.ensure(self.podman, base, bundle, self.node_facts(), report)

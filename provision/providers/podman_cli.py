@@ -68,17 +68,23 @@ class Podman:
 
         until(f"containers to be removed: {', '.join(names)}", probe, Deadline.after(_REMOVE_SECONDS), interval=0.5)
 
-    def create_network(self, name: str, args: Sequence[str]) -> None:
-        """`podman network create ARGS NAME` with a bridge name of its own.
+    def ensure_network(self, name: str, args: Sequence[str]) -> None:
+        """`podman network create ARGS NAME` where it is not there, and a bridge name of its own in any case.
 
         Podman would take the first free `podmanN`, and one that belongs to a network of the user's that is down
-        looks free from here. Podman 4.3 has no option for it; the file is our own (podman-network-create(1)).
+        looks free from here. Podman 4.3 has no option for it; the file is our own (podman-network-create(1)). A command
+        that was killed between the two steps leaves a network with Podman's name for the bridge.
         """
-        self.run(["network", "create", *args, name])
-        file = self._networks / f"{name}.json"
+        if self.run(["network", "exists", name], check=False).returncode != 0:
+            self.run(["network", "create", *args, name])
+        file, bridge = self._networks / f"{name}.json", bridge_name(name)
         described = json.loads(run(as_root(["cat", str(file)]), timeout=10).stdout)
-        described["network_interface"] = bridge_name(name)
-        run(as_root(["tee", str(file)]), timeout=10, stdin=json.dumps(described, indent=2))
+        if described["network_interface"] == bridge:
+            return
+        described["network_interface"] = bridge
+        whole = file.with_suffix(".new")
+        run(as_root(["tee", str(whole)]), timeout=10, stdin=json.dumps(described, indent=2))
+        run(as_root(["mv", "-T", str(whole), str(file)]), timeout=10)
 
     def release(self) -> None:
         """Remove what Podman keeps outside of the cache, once no container is left; it is made anew when needed."""

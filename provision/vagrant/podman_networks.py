@@ -25,15 +25,12 @@ def bridges(lab: Lab) -> frozenset[str]:
 def make_networks(podman: Podman, lab: Lab) -> None:
     """Make the networks that are missing."""
     for kind in _KINDS:
-        name = network_name(lab, kind)
-        if podman.run(["network", "exists", name], check=False).returncode == 0:
-            continue
         args = ["--disable-dns", "--label", f"{LABEL}={lab.name}"]
         if kind == "lan":
             args += ["--internal", "--subnet", str(lab.lan.subnet)]
             if lab.lan.subnet6 and lab.dual_stack:
                 args += ["--ipv6", "--subnet", str(lab.lan.subnet6)]
-        podman.create_network(name, args)
+        podman.ensure_network(network_name(lab, kind), args)
 
 
 def remove_leftovers(podman: Podman, lab: Lab) -> list[str]:

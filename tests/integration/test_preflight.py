@@ -104,7 +104,7 @@ def test_a_subnet_that_this_machine_has_already(folder: Path) -> None:
 def other_labs_network() -> Iterator[str]:
     podman, name = Podman(), "mcastlab-preflight-other-lan"
     args = ["--internal", "--disable-dns", "--label", "mcastlab.lab=preflight-other", "--subnet", "10.98.77.128/25"]
-    podman.create_network(name, args)
+    podman.ensure_network(name, args)
     yield name
     podman.run(["network", "rm", "-f", name])
 

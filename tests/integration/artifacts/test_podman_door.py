@@ -56,8 +56,14 @@ def test_an_image_that_we_wrote_runs_and_the_user_does_not_see_it(podman: Podman
     assert subprocess.run([*as_root(["podman"]), "image", "exists", image], check=False).returncode == 1
 
 
-def test_a_network_gets_a_bridge_of_its_own_and_etc_stays_as_it_is(podman: Podman, image: str) -> None:
-    podman.create_network(NETWORK, ["--disable-dns", "--internal", "--subnet", "10.213.250.0/24"])
+@pytest.mark.parametrize("killed_before_the_bridge_had_its_name", [False, True])
+def test_a_network_gets_a_bridge_of_its_own_and_etc_stays_as_it_is(
+    podman: Podman, image: str, killed_before_the_bridge_had_its_name: bool
+) -> None:
+    args = ["--disable-dns", "--internal", "--subnet", "10.213.250.0/24"]
+    if killed_before_the_bridge_had_its_name:
+        podman.run(["network", "create", *args, NETWORK])
+    podman.ensure_network(NETWORK, args)
     assert not Path(f"/etc/containers/networks/{NETWORK}.json").exists()
     podman.run(["run", "-d", "--name", "door", "--network", f"{NETWORK}:ip=10.213.250.9", image, "-P"])
     links = json.loads(run(["ip", "-j", "-d", "link", "show", "type", "bridge"], timeout=10).stdout)
