@@ -49,7 +49,8 @@ class Context:
     """What the caller knows: a lab that is up, and the reference of the tools image.
 
     `foreign` is a cluster that no lab.yml describes: `lab` is then the default one, for durations and thresholds, there
-    are no hosts, and `tools_image` may be empty. `namespace` is the one that `check --namespace` is about.
+    are no hosts, and `tools_image` may be empty. `namespace` is the one that `check --namespace` is about. `emulated`:
+    the node's processors are, by QEMU without the hardware's help, and everything takes ten times as long.
     """
 
     lab: Lab
@@ -59,6 +60,7 @@ class Context:
     discovery_image: str = ""
     foreign: bool = False
     namespace: str = ""
+    emulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Bench:
         self.remotes = context.remotes
         self.pods = Pods(context.kube)
         self.foreign = context.foreign
+        self.emulated = context.emulated
         self.namespace = context.namespace
         self.tools_image = context.tools_image
         self.discovery_image = context.discovery_image

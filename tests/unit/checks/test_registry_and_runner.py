@@ -1,5 +1,6 @@
 """Choosing checks, and running them: one that breaks fails alone, and the bench is always cleared."""
 
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -63,8 +64,8 @@ def cleared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return told
 
 
-def bench(close: Callable[[], None]) -> SimpleNamespace:
-    return SimpleNamespace(close=close, lacks=lambda needs: "not here" if "hosts" in needs else "")
+def bench(close: Callable[[], None], *, emulated: bool = False) -> SimpleNamespace:
+    return SimpleNamespace(close=close, emulated=emulated, lacks=lambda needs: "not here" if "hosts" in needs else "")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, **checks: Any) -> tuple[list[Result], list[str]]:
@@ -92,6 +93,24 @@ def test_a_check_that_raises_has_failed_and_the_others_go_on(
     assert results[1].reason == "The check itself broke: KeyError: 'nothing'"
     assert sorted(told) == ["a", "b", "c"]
     assert cleared == ["close"]
+
+
+@pytest.mark.parametrize(("emulated", "most"), [(False, 3), (True, 1)])
+def test_checks_run_side_by_side_where_the_node_is_not_emulated(
+    monkeypatch: pytest.MonkeyPatch, emulated: bool, most: int
+) -> None:
+    monkeypatch.setattr(runner, "Bench", lambda _context: bench(lambda: None, emulated=emulated))
+    at_once, running = [0], []
+
+    def check(_bench: Any) -> Outcome:
+        running.append(None)
+        time.sleep(0.05)
+        at_once.append(len(running))
+        running.pop()
+        return passed("fine")
+
+    run(monkeypatch, a=check, b=check, c=check)
+    assert max(at_once) == most
 
 
 def test_what_the_cluster_lacks_is_not_applicable_and_is_not_run(
