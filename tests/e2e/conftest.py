@@ -70,7 +70,7 @@ class CliLab:
         """Run kubectl as users do who have set KUBECONFIG; what it prints, or says of an error where one is wanted."""
         done = subprocess.run(
             [bundle() / "bin" / "kubectl", *args],
-            env={**os.environ, "KUBECONFIG": str(self.state / "kubeconfig")},
+            env={**os.environ, "KUBECONFIG": str(self.state / "kubeconfig"), "KUBECACHEDIR": str(self.folder / "kube")},
             input=stdin,
             capture_output=True,
             text=True,
