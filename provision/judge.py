@@ -94,13 +94,7 @@ def _context(lab: Lab, state: RunState, kube: Kube, remotes: Remotes, namespace:
     if state.bundle is None:
         raise HostError("Checks ran before the artifacts were known")
     images = state.bundle.images()
-    # "kvm" where the hardware helps; containers and metal have other names yet.
-    virtual = (
-        remotes.get(lab.control_plane.name).run(["systemd-detect-virt"], _READY_SECONDS, check=False).stdout.strip()
-    )
-    return Context(
-        lab, kube, remotes, images["tools"], images["discovery"], namespace=namespace, emulated=virtual == "qemu"
-    )
+    return Context(lab, kube, remotes, images["tools"], images["discovery"], namespace=namespace)
 
 
 def _report(state: RunState) -> Callable[[Result], None]:

@@ -31,7 +31,7 @@ def check(
     from provision.judge import judge
 
     named = _named(names, namespace, every=every)
-    attach(lab, state)
+    _attach(lab, state)
     with lab_lock(state.directory, lab.name, "check"):
         state.results = judge(lab, state, named, every=every, namespace=namespace or "")
     publish(lab, state, json, junit)
@@ -82,7 +82,7 @@ def _named(names: Sequence[str], namespace: str | None, *, every: bool) -> Seque
     return proof
 
 
-def attach(lab: Lab, state: RunState) -> None:
+def _attach(lab: Lab, state: RunState) -> None:
     """Find the running lab again: its machines and artifacts; raises HostError when it is not up."""
     state.machines = state.provider.machines(lab)
     missing = {host.name for host in lab.hosts} - {machine.name for machine in state.machines}

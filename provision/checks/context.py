@@ -41,6 +41,7 @@ _POLICY_STREAMS = (
     "ssm6",
 )
 _POLICY_PORT = 7001
+_ASK_SECONDS = 120.0
 BRIDGE = "cni0"  # the pod network's on a node of a lab
 
 
@@ -49,8 +50,7 @@ class Context:
     """What the caller knows: a lab that is up, and the reference of the tools image.
 
     `foreign` is a cluster that no lab.yml describes: `lab` is then the default one, for durations and thresholds, there
-    are no hosts, and `tools_image` may be empty. `namespace` is the one that `check --namespace` is about. `emulated`:
-    the node's processors are, by QEMU without the hardware's help, and everything takes ten times as long.
+    are no hosts, and `tools_image` may be empty. `namespace` is the one that `check --namespace` is about.
     """
 
     lab: Lab
@@ -60,7 +60,6 @@ class Context:
     discovery_image: str = ""
     foreign: bool = False
     namespace: str = ""
-    emulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,6 @@ class Bench:
         self.remotes = context.remotes
         self.pods = Pods(context.kube)
         self.foreign = context.foreign
-        self.emulated = context.emulated
         self.namespace = context.namespace
         self.tools_image = context.tools_image
         self.discovery_image = context.discovery_image
@@ -107,6 +105,15 @@ class Bench:
             if self._found is None:
                 self._found = detect(self.kube) if self.foreign else wait_until_detected(self.kube)
             return self._found
+
+    @property
+    def emulated(self) -> bool:
+        """Whether the node's processors are, by QEMU without the hardware's help: all takes ten times as long there."""
+        if self.foreign:
+            return False
+        node = self.remotes.get(self.lab.control_plane.name)
+        # "kvm" where the hardware helps; containers and metal have other names yet.
+        return node.run(["systemd-detect-virt"], _ASK_SECONDS, check=False).stdout.strip() == "qemu"
 
     def lacks(self, needs: Sequence[str]) -> str:
         """Why a check that needs all of these cannot be made here; empty where it can. A lab has all of it."""

@@ -20,7 +20,7 @@ from provision.providers.base import Machine, MachineStatus
 from provision.providers.podman_cli import Podman, bridge_name, mac_address
 from provision.providers.podman_image import NodeImage
 from provision.providers.podman_keys import hand_over, make_key
-from provision.providers.podman_lan import set_snooping
+from provision.providers.podman_lan import network_args, set_snooping
 
 LABEL = "mcastlab.lab"
 _FOLDER_LABEL = "mcastlab.folder"
@@ -56,7 +56,7 @@ class PodmanProvider:
         self.state.make()
         make_key(self.state.key, self.prefix)
         for network in ("mgmt", "lan"):
-            self._ensure_network(lab, network)
+            self.podman.ensure_network(f"{self.prefix}-{network}", network_args(lab, network, LABEL))
         known = self.containers(lab)
 
         new_node = self.container(lab.control_plane) not in known
@@ -150,14 +150,6 @@ class PodmanProvider:
         facts = self.podman.facts
         kernel = {"cgroup_version": facts.cgroup_version, "sys_resource": facts.sys_resource}
         return {"in_container": True, "from_image": True, **kernel}
-
-    def _ensure_network(self, lab: Lab, kind: str) -> None:
-        args = ["--disable-dns", "--label", f"{LABEL}={lab.name}"]
-        if kind == "lan":
-            args += ["--internal", "--subnet", str(lab.lan.subnet)]
-            if lab.lan.subnet6 and lab.dual_stack:
-                args += ["--ipv6", "--subnet", str(lab.lan.subnet6)]
-        self.podman.ensure_network(f"{self.prefix}-{kind}", args)
 
     def _image(self, base: str, bundle: Path, report: Callable[[str], None]) -> NodeImage:
         return podman_image.ensure(self.podman, base, bundle, self.node_facts(), report)

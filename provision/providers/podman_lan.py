@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from provision.config import Lan
+from provision.config import Lab, Lan
 from provision.errors import HostError
 from provision.run import as_root, run
+
+
+def network_args(lab: Lab, kind: str, label: str) -> list[str]:
+    """What `podman network create` is given for the lab's network of kind `mgmt` or `lan`."""
+    args = ["--disable-dns", "--label", f"{label}={lab.name}"]
+    if kind == "lan":
+        args += ["--internal", "--subnet", str(lab.lan.subnet)]
+        if lab.lan.subnet6 and lab.dual_stack:
+            args += ["--ipv6", "--subnet", str(lab.lan.subnet6)]
+    return args
 
 
 def set_snooping(bridge: str, lan: Lan) -> None:

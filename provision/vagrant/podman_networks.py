@@ -6,6 +6,7 @@ import json
 
 from provision.config import Lab
 from provision.providers.podman_cli import Podman, bridge_name
+from provision.providers.podman_lan import network_args
 
 # As provision/vagrant/docker.rb has them; there they are made by Docker's command, which cannot name the bridge.
 LABEL = "mcastlab.vagrant"
@@ -25,12 +26,7 @@ def bridges(lab: Lab) -> frozenset[str]:
 def make_networks(podman: Podman, lab: Lab) -> None:
     """Make the networks that are missing."""
     for kind in _KINDS:
-        args = ["--disable-dns", "--label", f"{LABEL}={lab.name}"]
-        if kind == "lan":
-            args += ["--internal", "--subnet", str(lab.lan.subnet)]
-            if lab.lan.subnet6 and lab.dual_stack:
-                args += ["--ipv6", "--subnet", str(lab.lan.subnet6)]
-        podman.ensure_network(network_name(lab, kind), args)
+        podman.ensure_network(network_name(lab, kind), network_args(lab, kind, LABEL))
 
 
 def remove_leftovers(podman: Podman, lab: Lab) -> list[str]:

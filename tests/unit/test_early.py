@@ -125,6 +125,9 @@ def test_a_failure_beside_other_stages_is_told_and_judged_once_more_alone(
     monkeypatch: pytest.MonkeyPatch, state: RunState, judged: list[str], tmp_path: Path
 ) -> None:
     bad = Result.of(USUAL[1], failed("slow"), 1)
+    stuck = Result.of(CLEAN_UP, failed("still there"), 1)
+    told = early(monkeypatch, state, Run(*good("nodes-ready"), bad, stuck)).results()
+    assert [result.name for result in told] == ["nodes-ready", USUAL[1], CLEAN_UP]
     state.early = early(monkeypatch, state, Run(*good(USUAL[0], *USUAL[2:]), bad))
     state.early.head_start()
     stage.Checks().run(None, state)  # type: ignore[arg-type]

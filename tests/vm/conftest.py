@@ -26,7 +26,6 @@ from provision.kube_pods import Pods
 from provision.paths import StateDir
 from provision.remote import Remotes
 from provision.vagrant import endpoints
-from provision.vagrant.accelerated import kvm_works
 from provision.wait import Deadline
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,8 +71,7 @@ class Golden:
         for manifest in render.networks(wanted):
             kube.apply(manifest)
         with Remotes(endpoints.machines(self.lab, self.state, places)) as remotes:
-            tools = artifacts.document()["images"]["tools"]
-            yield Context(wanted, kube, remotes, tools, emulated=not kvm_works())
+            yield Context(wanted, kube, remotes, artifacts.document()["images"]["tools"])
 
     def check(self, lab: Lab, *names: str) -> dict[str, Result]:
         """Run checks on a variant of the lab."""
