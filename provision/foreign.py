@@ -11,9 +11,9 @@ from typing import Any
 from rich.table import Table
 
 from provision import artifacts, config, multicast
-from provision.checks import CheckRun, Context, Result
+from provision.checks import CheckRun, Context, Result, require_none_failed
 from provision.checks.result import visible
-from provision.errors import ChecksFailed, HostError
+from provision.errors import HostError
 from provision.files import write_whole
 from provision.kube import Kube
 from provision.remote import Remotes
@@ -36,9 +36,7 @@ def check(
     progress.say(_table(results))
     if json:
         write_whole(json, json_module.dumps(_data(results), indent=2) + "\n")
-    failed = [result.name for result in results if result.status == "failed"]
-    if failed:
-        raise ChecksFailed(f"{len(failed)} of {len(results)} checks failed: {', '.join(failed)}")
+    require_none_failed(results)
 
 
 def _images(kube: Kube) -> dict[str, str]:

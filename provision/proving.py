@@ -9,7 +9,7 @@ from rich.table import Table
 
 from provision import artifacts
 from provision.config import Lab
-from provision.errors import ChecksFailed, HostError, InputError
+from provision.errors import HostError, InputError
 from provision.lock import lab_lock
 from provision.report import publish
 from provision.session import open_cluster
@@ -28,6 +28,7 @@ def check(
     junit: Path | None,
 ) -> None:
     """Run checks on a lab that is up; raises ChecksFailed."""
+    from provision.checks import require_none_failed
     from provision.judge import judge
 
     named = _named(names, namespace, every=every)
@@ -35,9 +36,7 @@ def check(
     with lab_lock(state.directory, lab.name, "check"):
         state.results = judge(lab, state, named, every=every, namespace=namespace or "")
     publish(lab, state, json, junit)
-    failed = [result.name for result in state.results if result.status == "failed"]
-    if failed:
-        raise ChecksFailed(f"{len(failed)} of {len(state.results)} checks failed: {', '.join(failed)}")
+    require_none_failed(state.results)
 
 
 def check_foreign(

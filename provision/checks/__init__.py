@@ -2,7 +2,19 @@
 
 from provision.checks.context import Context
 from provision.checks.registry import CHECKS, GROUPS, Check, select
-from provision.checks.result import Figure, Result, Status
+from provision.checks.result import Figure, Result, Status, require_none_failed
 from provision.checks.runner import CLEAN_UP, CheckRun
 
-__all__ = ["CHECKS", "CLEAN_UP", "GROUPS", "Check", "CheckRun", "Context", "Figure", "Result", "Status", "select"]
+__all__ = [
+    "CHECKS",
+    "CLEAN_UP",
+    "GROUPS",
+    "Check",
+    "CheckRun",
+    "Context",
+    "Figure",
+    "Result",
+    "Status",
+    "require_none_failed",
+    "select",
+]

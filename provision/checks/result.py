@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rich.text import Text
+
+from provision.errors import ChecksFailed
 
 Status = Literal["passed", "failed", "not-applicable"]
 _MARKS: dict[Status, tuple[str, str]] = {
@@ -59,6 +62,13 @@ class Result(Outcome):
             for passage in self.evidence:
                 text.append("".join(f"\n    | {line}" for line in visible(passage).rstrip().split("\n")), style="dim")
         return text
+
+
+def require_none_failed(results: Sequence[Result], remedy: str = "") -> None:
+    """Raises ChecksFailed naming the checks that failed."""
+    if failures := [result.name for result in results if result.status == "failed"]:
+        message = f"{len(failures)} of {len(results)} checks failed: {', '.join(failures)}"
+        raise ChecksFailed(message, remedy=remedy)
 
 
 def visible(text: str) -> str:

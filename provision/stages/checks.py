@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from provision.checks import CLEAN_UP, Result, select
+from provision.checks import CLEAN_UP, Result, require_none_failed, select
 from provision.config import Lab
-from provision.errors import ChecksFailed
 from provision.judge import judge
 from provision.state import RunState
 
@@ -23,12 +22,9 @@ class Checks:
             found += judge(lab, state, sorted(left))
         found = _twice(lab, state, found)
         state.results = sorted(found, key=lambda result: [*usual, CLEAN_UP].index(result.name))
-        failed = [result.name for result in state.results if result.status == "failed"]
-        if failed:
-            raise ChecksFailed(
-                f"{len(failed)} of {len(state.results)} checks failed: {', '.join(failed)}",
-                remedy="The table above says why; `mcastlab check NAME --verbose` repeats one of them",
-            )
+        require_none_failed(
+            state.results, remedy="The table above says why; `mcastlab check NAME --verbose` repeats one of them"
+        )
         return f"{len(state.results)} passed"
 
     def plan(self, lab: Lab, state: RunState) -> str:

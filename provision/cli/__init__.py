@@ -1,0 +1,42 @@
+"""The command line: commands only, no logic."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from provision.cli import artifacts, check, demo, lab, look, multicast
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(lab.app)
+app.add_typer(check.app)
+app.add_typer(look.app)
+app.add_typer(artifacts.app, name="artifacts")
+app.add_typer(multicast.app, name="multicast")
+app.add_typer(demo.app, name="demo")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mcastlab {version('mcastlab')}")
+        raise typer.Exit
+
+
+@app.callback()
+def whole(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """A Kubernetes multicast lab: brought up by one command, proved with real traffic."""
+
+
+def main() -> None:
+    """The console script `mcastlab`."""
+    app()

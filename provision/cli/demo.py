@@ -1,0 +1,39 @@
+"""`mcastlab demo`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from provision.cli.options import Debug, Kubeconfig, LabFile
+from provision.session import clean_end, open_cluster
+
+app = typer.Typer(help="Multicast to look at.", no_args_is_help=True)
+
+
+@app.callback()
+def demo() -> None:
+    """Multicast to look at."""
+
+
+@app.command("discovery", epilog="Examples: mcastlab demo discovery · mcastlab demo discovery --watch")
+def discovery(
+    watch: Annotated[bool, typer.Option("--watch", help="Keep the table until Ctrl-C.")] = False,
+    namespace: Annotated[
+        str, typer.Option("--namespace", metavar="NAME", help="Where; made and removed if it is not there.")
+    ] = "mcastlab-demo",
+    kubeconfig: Kubeconfig = None,
+    image: Annotated[
+        str, typer.Option("--image", metavar="REFERENCE", help="With --kubeconfig: where its nodes get the image.")
+    ] = "",
+    lab: LabFile = None,
+    debug: Debug = False,
+) -> None:
+    """Peers find each other by multicast; a third joins, goes away, and is marked dead."""
+    from provision import artifacts
+    from provision.demo import discovery
+
+    with clean_end(debug=debug):
+        reference = image or artifacts.document()["images"]["discovery"]
+        discovery.run(open_cluster(kubeconfig, lab), reference, namespace, watch=watch)
