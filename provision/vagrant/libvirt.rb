@@ -9,6 +9,9 @@ module Mcastlab
     # Ours alone, so that all of it can go. The emulator runs as a user who cannot see our cache: kernels are here too.
     POOL = "mcastlab"
     FOLDER = "/var/lib/libvirt/mcastlab"
+    # Emulated processors count the time of one clock. The kernel does not believe it of AMD's, and reads the HPET instead:
+    # a device, for which each processor and its emulator wait in turn.
+    EMULATED = " tsc=reliable"
 
     def self.configure(machine, lab, host, made)
       machine.vm.provider :libvirt do |libvirt, override|
@@ -58,7 +61,7 @@ module Mcastlab
       override.ssh.insert_key = false
       libvirt.kernel = File.join(FOLDER, "#{own['name']}-kernel")
       libvirt.initrd = File.join(FOLDER, "#{own['name']}-initrd")
-      libvirt.cmd_line = own["cmd_line"]
+      libvirt.cmd_line = own["cmd_line"] + (made["kvm"] ? "" : EMULATED)
     end
 
     # The machine is reached directly.

@@ -16,6 +16,7 @@ KUBECTL = ("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
 OVN = "k8s.ovn.org/multicast-enabled"
 OPENSHIFT = "netnamespace.network.openshift.io/multicast-enabled"
 SYSTEM = "mcastlab-system"
+BOTH = ("red", "green")
 GROUP = "239.5.5.5"
 SAY = f"import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'%s', ('{GROUP}', 5005))"
 HEAR = f"""
@@ -47,18 +48,18 @@ def until(what: str, probe: Callable[[], Any], seconds: float = 20) -> Any:
 def acknowledged(lab: CliLab, names: set[str]) -> bool:
     """Whether every node has in force that exactly `names`, of those that these tests use, are enabled."""
     policy = get(lab, "multicastpolicy", "cluster")
-    listed = {item["name"] for item in policy["spec"]["namespaces"]} & {"red", "green"}
+    listed = {item["name"] for item in policy["spec"]["namespaces"]} & set(BOTH)
     nodes = get(lab, "nodemulticasts")["items"]
     in_force = [item.get("status", {}).get("observedGeneration", 0) for item in nodes]
     return bool(nodes) and listed == names and min(in_force) >= policy["metadata"]["generation"]
 
 
 @pytest.fixture(scope="module")
-def pods(lab: CliLab) -> Iterator[CliLab]:
+def made(lab: CliLab) -> Iterator[CliLab]:
     """Two namespaces, each with a pod that listens and one that is there to send."""
     shown = lab.on("k8s", "/opt/mcastlab/bundle/bin/ctr", "-n", "k8s.io", "images", "ls", "-q").split()
     image = next(name for name in shown if "/tools:" in name)
-    for namespace in ("red", "green"):
+    for namespace in BOTH:
         lab.kubectl("create", "namespace", namespace)
         for name, command in (("hears", ["python3", "-c", HEAR]), ("says", ["sleep", "infinity"])):
             container = {"name": "c", "image": image, "imagePullPolicy": "Never", "command": command}
@@ -67,20 +68,29 @@ def pods(lab: CliLab) -> Iterator[CliLab]:
                 "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]},
             }  # fmt: skip
             create(lab, pod)
-    for namespace in ("red", "green"):
+    for namespace in BOTH:
         lab.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=90s", "pod/hears", "pod/says")
     yield lab
-    lab.kubectl("delete", "namespace", "red", "green", "--timeout=90s")
+    lab.kubectl("delete", "namespace", *BOTH, "--timeout=90s")
 
 
-def say(lab: CliLab, text: str) -> None:
-    for namespace in ("red", "green"):
+@pytest.fixture
+def pods(made: CliLab) -> CliLab:
+    """The pods of `made`, multicast switched off in both namespaces."""
+    made.kubectl("annotate", "namespace", *BOTH, f"{OVN}-")
+    made.kubectl("annotate", "netnamespace", *BOTH, f"{OPENSHIFT}-")
+    until("both are off", lambda: acknowledged(made, set()))
+    return made
+
+
+def heard(lab: CliLab, text: str) -> tuple[list[str], list[str]]:
+    """Have a pod in red and one in green say `text`: which of the two is heard in red, and which in green."""
+    for namespace in BOTH:
         lab.kubectl("-n", namespace, "exec", "says", "--", "python3", "-c", SAY % f"{text}-{namespace}")
     time.sleep(0.5)
-
-
-def heard(lab: CliLab, namespace: str) -> list[str]:
-    return lab.kubectl("-n", namespace, "logs", "hears").split()
+    logs = [lab.kubectl("-n", namespace, "logs", "hears").split() for namespace in BOTH]
+    red, green = ([word.removeprefix(f"{text}-") for word in log if word.startswith(f"{text}-")] for log in logs)
+    return red, green
 
 
 def test_the_objects_that_the_commands_of_openshift_read(lab: CliLab) -> None:
@@ -102,24 +112,20 @@ def test_the_objects_that_the_commands_of_openshift_read(lab: CliLab) -> None:
 
 
 def test_off_by_default_then_on_by_either_annotation(pods: CliLab) -> None:
-    say(pods, "off")
-    assert heard(pods, "red") == heard(pods, "green") == []
+    assert heard(pods, "off") == ([], [])
     pods.kubectl("annotate", "namespace", "red", f"{OVN}=true")
     until("red is on", lambda: acknowledged(pods, {"red"}))
-    say(pods, "one")
-    assert (heard(pods, "red"), heard(pods, "green")) == (["one-red"], [])
+    assert heard(pods, "one") == (["red"], [])
     pods.kubectl("annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
     until("both are on", lambda: acknowledged(pods, {"red", "green"}))
-    say(pods, "two")
-    assert (heard(pods, "red"), heard(pods, "green")) == (["one-red", "two-red"], ["two-green"])
+    assert heard(pods, "two") == (["red"], ["green"])
     by = {item["name"]: item["by"] for item in get(pods, "multicastpolicy", "cluster")["spec"]["namespaces"]}
     assert (by["red"], by["green"]) == ([OVN], [OPENSHIFT])
     ports = {item["name"]: item["ports"] for item in get(pods, "nodemulticast", "k8s")["status"]["namespaces"]}
     assert (ports["red"], ports["green"]) == (2, 2)
     pods.kubectl("annotate", "namespace", "red", f"{OVN}=yes", "--overwrite")
     until("red is off", lambda: acknowledged(pods, {"green"}))
-    say(pods, "three")
-    assert (heard(pods, "red")[-1], heard(pods, "green")[-1]) == ("two-red", "three-green")
+    assert heard(pods, "three") == ([], ["green"])
 
 
 def nads(lab: CliLab) -> set[str]:
@@ -128,6 +134,7 @@ def nads(lab: CliLab) -> set[str]:
 
 
 def test_networks_follow_the_switch_and_listed_ones_stay(pods: CliLab) -> None:
+    pods.kubectl("annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
     until("green has it", lambda: "green/eth1-multicast" in nads(pods))
     pods.kubectl("annotate", "namespace", "default", f"{OVN}=true")
     pods.kubectl("annotate", "namespace", "default", f"{OVN}-")
@@ -212,29 +219,26 @@ def rules(lab: CliLab) -> str:
 
 
 def test_rules_stay_without_an_agent_and_come_back_with_the_node(pods: CliLab) -> None:
-    pods.kubectl("annotate", "namespace", "red", f"{OVN}=true", "--overwrite")
+    pods.kubectl("annotate", "namespace", "red", f"{OVN}=true")
     until("red is on", lambda: acknowledged(pods, {"red"}))
     agents = ("-n", SYSTEM, "patch", "daemonset", "multicast-policy", "--type=merge", "-p")
     pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"}}}}}')
     try:
         until("no agent runs", lambda: "multicast-policy" not in pods.kubectl("-n", SYSTEM, "get", "pods"), 60)
-        say(pods, "alone")
-        assert (heard(pods, "red")[-1], "alone-green" in heard(pods, "green")) == ("alone-red", False)
+        assert heard(pods, "alone") == (["red"], [])
         pods.kubectl("annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
         time.sleep(2)
-        say(pods, "late")
-        assert "late-green" not in heard(pods, "green"), "nothing is permitted without an agent"
+        assert heard(pods, "late") == (["red"], []), "nothing is permitted without an agent"
     finally:
         pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
     until("green is on as well", lambda: acknowledged(pods, {"red", "green"}), 60)
     Podman().run(["restart", "-t", "30", f"mcastlab-{pods.name}-k8s"], timeout=180)
     order = until("systemd answers", lambda: started(pods), 120)
     assert order["mcastlab-multicast-policy.service"] < order["kubelet.service"]
-    for namespace in ("red", "green"):
+    for namespace in BOTH:
         pods.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", "pod/hears", "pod/says")
     until("four ports are bound again", lambda: "goto ns_red" in rules(pods) and "goto ns_green" in rules(pods), 60)
-    say(pods, "again")
-    assert (heard(pods, "red")[-1], heard(pods, "green")[-1]) == ("again-red", "again-green")
+    assert heard(pods, "again") == (["red"], ["green"])
 
 
 def started(lab: CliLab) -> dict[str, int]:
