@@ -40,6 +40,8 @@ sysctl -a 2>/dev/null | grep ^net | grep -vE 'nf_conntrack_count|\.neigh\.|stabl
 ip -br link | awk '{print "link", $1}'
 ip route show table all | sed 's/^/route /'
 ip -6 route show table all | sed 's/ pref .*//; s/^/route6 /'
+ip rule show | sed 's/^/rule /'
+ip -6 rule show | sed 's/^/rule6 /'
 """
 
 

@@ -11,7 +11,7 @@ from provision.kube import Object
 from provision.kube_pods import pod_state
 from provision.wait import Deadline, NotYet, until
 
-_SECONDS = 180.0
+_SECONDS = 300.0
 # Label and value of what kubeadm always runs; a list of ready pods without one of them proves nothing.
 _COMPONENTS = (
     ("component", "etcd"),
@@ -24,7 +24,7 @@ _COMPONENTS = (
 
 
 def run(bench: Bench) -> Outcome:
-    """Waits up to three minutes: CoreDNS is ready some 15 s after `kubeadm init`, and ten times that where emulated."""
+    """Waits up to five minutes: CoreDNS is ready some 15 s after `kubeadm init`, and ten times that where emulated."""
 
     def probe() -> int | NotYet:
         pods = bench.kube.system_pods()
