@@ -61,6 +61,7 @@ def measure(run: Run) -> Outcome:
     sent = iperf.parse_sender(sent_output.stdout)
     reception = _reception(run, sent.port, _REPORT_SECONDS) if sent else None
     after_sender, after_receiver = snapshot(run.sender), snapshot(run.receiver.place)
+    group = IPv4Address(run.stream.group)
     flow = Flow(
         group=run.stream.group,
         sender=run.sender.label,
@@ -70,7 +71,8 @@ def measure(run: Run) -> Outcome:
         sent=sent,
         left=after_sender.sent - before_sender.sent,
         receiver_runs=run.receiver.running(),
-        joined=after_receiver.joined(IPv4Address(run.stream.group)),
+        # iperf's server leaves the group at the end of a stream, and joins it again for the next one.
+        joined=before_receiver.joined(group) | after_receiver.joined(group),
         reception=reception,
         reached=after_receiver.received - before_receiver.received,
         heard=run.bystander.heard(run.sender, run.stream.port),

@@ -121,7 +121,9 @@ class Node:
         role = ROOT / "roles/pod_network"
         import yaml
 
-        given = {"pod_network_cluster_subnet": "10.244.0.0/16", "pod_network_cluster_subnet6": "fd00:10:244::/56"}
+        pods = {"pod_network_cluster_subnet": "10.244.0.0/16", "pod_network_cluster_subnet6": "fd00:10:244::/56"}
+        services = {"pod_network_service_subnet": "10.96.0.0/16", "pod_network_service_subnet6": "fd00:10:96::/112"}
+        given = {**pods, **services}
         for part in ("defaults", "vars"):
             path = role / part / "main.yml"
             texts = {key: value for key, value in yaml.safe_load(path.read_text()).items() if "conflist" not in key}

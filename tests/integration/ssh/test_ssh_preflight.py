@@ -151,7 +151,7 @@ def test_sudo_is_refused_and_then_allowed(hosts: Fleet) -> None:
         "useradd -m guest; install -d -o guest -m 700 /home/guest/.ssh;"
         " install -o guest -m 600 /root/.ssh/authorized_keys /home/guest/.ssh/"
     )
-    with broken(hosts, "k8s", guest, "userdel -r guest 2>/dev/null; rm -f /etc/sudoers.d/guest"):
+    with broken(hosts, "k8s", guest, "userdel -rf guest 2>/dev/null; rm -f /etc/sudoers.d/guest"):
         compare(told(hosts, lab_data(hosts, user="guest")), ANSWERS / "sudo-refused.txt")
         compare(told(hosts, lab_data(hosts, user="guest", become=False)), ANSWERS / "not-root.txt")
         hosts.on("k8s", "echo 'guest ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/guest")
