@@ -72,12 +72,14 @@ def status(lab: CliLab, *names: str) -> dict[str, Any]:
     return found
 
 
-class TestOvnKubernetes:
-    @pytest.fixture(scope="class", autouse=True)
-    def ovn_kubernetes(self, lab: CliLab) -> Iterator[None]:
-        with cluster(lab, "ovn-kubernetes"):
-            yield
+@pytest.fixture(scope="class")
+def ovn_kubernetes(lab: CliLab) -> Iterator[None]:
+    with cluster(lab, "ovn-kubernetes"):
+        yield
 
+
+@pytest.mark.usefixtures("ovn_kubernetes")
+class TestOvnKubernetes:
     def test_enabled_disabled_and_requested(self, lab: CliLab, namespaces: tuple[str, str]) -> None:
         one, two = namespaces
         shown = lab("multicast", "enable", one, two).stdout
