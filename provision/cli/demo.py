@@ -9,7 +9,7 @@ import typer
 from provision.cli.options import Debug, Kubeconfig, LabFile
 from provision.session import clean_end, open_cluster
 
-app = typer.Typer(help="Multicast to look at.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from provision.cli.options import (
+    AsJson,
     Debug,
     DryRun,
     JsonFile,
@@ -62,7 +63,7 @@ def down(
 def status(
     lab: LabFile = None,
     provider: ProviderOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")] = False,
+    json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Show the lab's hosts, nodes, networks and attacher as they are now."""

@@ -83,13 +83,13 @@ def pods(made: CliLab) -> CliLab:
     return made
 
 
-def heard(lab: CliLab, text: str) -> tuple[list[str], list[str]]:
-    """Have a pod in red and one in green say `text`: which of the two is heard in red, and which in green."""
+def heard(lab: CliLab, *texts: str) -> tuple[list[str], list[str]]:
+    """Have a pod in red and one in green say the last of `texts`: what of all of them red has heard, and green."""
     for namespace in BOTH:
-        lab.kubectl("-n", namespace, "exec", "says", "--", "python3", "-c", SAY % f"{text}-{namespace}")
+        lab.kubectl("-n", namespace, "exec", "says", "--", "python3", "-c", SAY % f"{texts[-1]}-{namespace}")
     time.sleep(0.5)
     logs = [lab.kubectl("-n", namespace, "logs", "hears").split() for namespace in BOTH]
-    red, green = ([word.removeprefix(f"{text}-") for word in log if word.startswith(f"{text}-")] for log in logs)
+    red, green = ([word for word in log if word.split("-")[0] in texts] for log in logs)
     return red, green
 
 
@@ -115,17 +115,17 @@ def test_off_by_default_then_on_by_either_annotation(pods: CliLab) -> None:
     assert heard(pods, "off") == ([], [])
     pods.kubectl("annotate", "namespace", "red", f"{OVN}=true")
     until("red is on", lambda: acknowledged(pods, {"red"}))
-    assert heard(pods, "one") == (["red"], [])
+    assert heard(pods, "off", "one") == (["one-red"], [])
     pods.kubectl("annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
     until("both are on", lambda: acknowledged(pods, {"red", "green"}))
-    assert heard(pods, "two") == (["red"], ["green"])
+    assert heard(pods, "off", "one", "two") == (["one-red", "two-red"], ["two-green"])
     by = {item["name"]: item["by"] for item in get(pods, "multicastpolicy", "cluster")["spec"]["namespaces"]}
     assert (by["red"], by["green"]) == ([OVN], [OPENSHIFT])
     ports = {item["name"]: item["ports"] for item in get(pods, "nodemulticast", "k8s")["status"]["namespaces"]}
     assert (ports["red"], ports["green"]) == (2, 2)
     pods.kubectl("annotate", "namespace", "red", f"{OVN}=yes", "--overwrite")
     until("red is off", lambda: acknowledged(pods, {"green"}))
-    assert heard(pods, "three") == ([], ["green"])
+    assert heard(pods, "off", "one", "two", "three") == (["one-red", "two-red"], ["two-green", "three-green"])
 
 
 def nads(lab: CliLab) -> set[str]:
@@ -225,10 +225,10 @@ def test_rules_stay_without_an_agent_and_come_back_with_the_node(pods: CliLab) -
     pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"}}}}}')
     try:
         until("no agent runs", lambda: "multicast-policy" not in pods.kubectl("-n", SYSTEM, "get", "pods"), 60)
-        assert heard(pods, "alone") == (["red"], [])
+        assert heard(pods, "alone") == (["alone-red"], [])
         pods.kubectl("annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
         time.sleep(2)
-        assert heard(pods, "late") == (["red"], []), "nothing is permitted without an agent"
+        assert heard(pods, "alone", "late") == (["alone-red", "late-red"], []), "nothing is permitted without an agent"
     finally:
         pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
     until("green is on as well", lambda: acknowledged(pods, {"red", "green"}), 60)
@@ -238,7 +238,7 @@ def test_rules_stay_without_an_agent_and_come_back_with_the_node(pods: CliLab) -
     for namespace in BOTH:
         pods.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", "pod/hears", "pod/says")
     until("four ports are bound again", lambda: "goto ns_red" in rules(pods) and "goto ns_green" in rules(pods), 60)
-    assert heard(pods, "again") == (["red"], ["green"])
+    assert heard(pods, "again") == (["again-red"], ["again-green"])
 
 
 def started(lab: CliLab) -> dict[str, int]:

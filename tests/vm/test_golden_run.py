@@ -13,6 +13,7 @@ from tests.vm.conftest import Golden, vagrant
 
 VIRSH = ["virsh", "--connect", "qemu:///system"]
 VLAN = "eth1.100"
+VIRT = "systemd-detect-virt"
 CLOCK = "cat /sys/devices/system/clocksource/clocksource0/current_clocksource"
 
 
@@ -30,10 +31,11 @@ def test_vagrant_up_alone_ends_with_every_check_passed(golden: Golden) -> None:
 
 def test_machines_have_debians_kernel_and_cgroup_version_2(golden: Golden) -> None:
     for host in ("k8s", "mcastsrc"):
-        said = golden.on(host, f"uname -v; stat -fc %T /sys/fs/cgroup; systemctl is-system-running; {CLOCK}")
-        version, cgroups, state, clock = said.split("\n")[:4]
+        said = golden.on(host, f"uname -v; stat -fc %T /sys/fs/cgroup; {VIRT}; systemctl is-system-running; {CLOCK}")
+        version, cgroups, virt, state, clock = said.split("\n")[:5]
         assert "Debian" in version
         assert (cgroups, state) == ("cgroup2fs", "running")
+        assert virt in {"qemu", "kvm"}
         assert clock in {"tsc", "kvm-clock"}, "every other one is a device"
 
 
