@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provision.errors import CommandError
+from provision.interrupts import held
 
 _TAIL_LINES = 25
 _GRACE_SECONDS = 5.0
@@ -56,28 +57,33 @@ def run(
     With `check`, an exit code other than 0 is an error that carries the command and the end of its output.
     """
     started = time.monotonic()
-    environment = {**os.environ, **(env or {})}
+    process: subprocess.Popen[bytes] | None = None
     try:
-        process = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd=cwd,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise CommandError(
-            f"Command '{argv[0]}' could not be started: {error.strerror}", where=pasteable(argv)
-        ) from error
-    stdout, stderr, timed_out = _collect(process, stdin, timeout, on_line)
+        with held():
+            process = _start(argv, {**os.environ, **(env or {})}, cwd)
+        stdout, stderr, timed_out = _collect(process, stdin, timeout, on_line)
+    except BaseException:  # an interrupt: nothing that was started may outlive this process
+        if process:
+            end_group(process)
+        raise
     done = Completed(tuple(argv), process.returncode, stdout, stderr, time.monotonic() - started)
     if timed_out:
         raise _failed(done, f"Command '{argv[0]}' did not end within {timeout:.0f} s")
     if check and done.returncode != 0:
         raise _failed(done, f"Command '{argv[0]}' failed with exit code {done.returncode}")
     return done
+
+
+def _start(argv: Sequence[str], environment: Mapping[str, str], cwd: Path | None) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(
+            list(argv), stdin=pipe, stdout=pipe, stderr=pipe, env=environment, cwd=cwd, start_new_session=True
+        )
+    except OSError as error:
+        raise CommandError(
+            f"Command '{argv[0]}' could not be started: {error.strerror}", where=pasteable(argv)
+        ) from error
 
 
 def _collect(
@@ -99,9 +105,6 @@ def _collect(
     except subprocess.TimeoutExpired:
         timed_out = True
         end_group(process)
-    except BaseException:  # an interrupt: nothing that was started may outlive this process
-        end_group(process)
-        raise
     for reader in readers:
         reader.join(_GRACE_SECONDS)
     return "".join(out), "".join(err), timed_out

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from provision.interrupts import held
 from provision.providers.podman_cli import Podman
 from provision.run import as_root, run
 from provision.vagrant.docker_client import docker_client
@@ -35,8 +36,10 @@ def podmans_socket(podman: Podman, report: Callable[[str], None]) -> Iterator[di
     run(as_root(["install", "-d", "-m", "755", str(podman.run_dir.parent), str(podman.run_dir)]), timeout=10)
     argv = [*podman.command, "system", "service", "--time=0", f"unix://{place}"]
     quiet = subprocess.DEVNULL
-    service = subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    service: subprocess.Popen[bytes] | None = None
     try:
+        with held():
+            service = subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
         until(
             "Podman's socket",
             lambda: _open(service, place),
@@ -46,8 +49,9 @@ def podmans_socket(podman: Podman, report: Callable[[str], None]) -> Iterator[di
         )
         yield {"DOCKER_HOST": f"unix://{place}", "PATH": f"{client}:{os.environ['PATH']}"}
     finally:
-        run(as_root(["kill", "--", f"-{service.pid}"]), timeout=10, check=False)
-        service.wait(_END_SECONDS)
+        if service:
+            run(as_root(["kill", "--", f"-{service.pid}"]), timeout=10, check=False)
+            service.wait(_END_SECONDS)
         run(as_root(["rm", "-f", str(place)]), timeout=10)
 
 

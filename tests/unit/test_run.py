@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +53,10 @@ def test_the_time_limit_ends_the_whole_process_group(tmp_path: Path) -> None:
 
 def test_an_interrupt_leaves_nothing_running(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    program = f"from provision.run import run\nrun(['sh', '-c', 'echo $$ > {pid_file}; exec sleep 60'], timeout=60)\n"
+    command = ["sh", "-c", f"echo $$ > {pid_file}; exec sleep 60"]
+    # A program that a shell has put into the background ignores SIGINT, and so would what the test starts.
+    handled = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program = f"{handled}from provision.run import run\nrun({command!r}, timeout=60)\n"
     pid = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", program])
     deadline = time.monotonic() + 10
     while not (pid_file.exists() and pid_file.read_text().strip()) and time.monotonic() < deadline:
@@ -58,6 +64,34 @@ def test_an_interrupt_leaves_nothing_running(tmp_path: Path) -> None:
     os.kill(pid, signal.SIGINT)
     os.waitpid(pid, 0)
     assert _gone(int(pid_file.read_text()))
+
+
+@pytest.mark.parametrize("moment", ["the start", "a reader's start"])
+def test_an_interrupt_at_once_leaves_nothing_running(moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+    popen, start = subprocess.Popen, threading.Thread.start
+
+    def started(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        begun.append(popen(*args, **options))
+        if moment == "the start":
+            signal.raise_signal(signal.SIGINT)
+        return begun[0]
+
+    def reader_started(thread: threading.Thread) -> None:
+        if moment == "a reader's start":
+            signal.raise_signal(signal.SIGINT)
+        start(thread)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        monkeypatch.setattr(subprocess, "Popen", started)
+        monkeypatch.setattr(threading.Thread, "start", reader_started)
+        with pytest.raises(KeyboardInterrupt):
+            run(["sleep", "60"], timeout=60)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert _gone(begun[0].pid)
 
 
 def _gone(pid: int) -> bool:
