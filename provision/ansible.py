@@ -19,6 +19,7 @@ from provision.run import run
 
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.+?)\]")
+_STARTED = re.compile(r"^ \[started (?:TASK|HANDLER): (.+) on \S+\]$")
 _FATAL = re.compile(r"^(?:fatal|failed): \[([^\]]+)\][^=]*=> (\{.*\})", re.MULTILINE)
 _TIMEOUT_SECONDS = 3600.0  # an emulated machine takes ten times as long as a container
 
@@ -34,8 +35,17 @@ class Recap:
         return ", ".join(f"{host}: ok={self.ok[host]} changed={self.changed[host]}" for host in self.ok)
 
 
-def play(playbook: str, inventory: Mapping[str, Any], state: StateDir, report: Callable[[str], None]) -> Recap:
+def play(
+    playbook: str,
+    inventory: Mapping[str, Any],
+    state: StateDir,
+    report: Callable[[str], None],
+    passing: Callable[[str], None] = lambda _task: None,
+) -> Recap:
     """Run playbooks/`playbook` on `inventory`; the whole output goes to the lab's logs.
+
+    `report` gets each task that was not skipped, once a host is through with it; only then does Ansible know that.
+    `passing` gets each task when it begins.
 
     Raises HostError naming the task, the host and the module's message when a task fails.
     """
@@ -48,6 +58,8 @@ def play(playbook: str, inventory: Mapping[str, Any], state: StateDir, report: C
         log.append(f"{time.monotonic() - started:7.2f} {text}")  # the log tells where the seconds go
         if task := _TASK.match(text):
             report(task[1])
+        elif begun := _STARTED.match(text):
+            passing(begun[1])
 
     argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(state.inventory)]
     try:
@@ -58,6 +70,7 @@ def play(playbook: str, inventory: Mapping[str, Any], state: StateDir, report: C
                 "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
                 "ANSIBLE_HOME": str(cache_dir() / "ansible"),  # not ~/.ansible; short, as a socket's path has to be
                 "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_SHOW_PER_HOST_START": "1",
                 **mark(state),
             },
             cwd=ROOT,

@@ -56,16 +56,15 @@ class Progress:
 
     def report(self, line: str) -> None:
         """A step inside the running stage: replaced by the next one on a terminal, a line of its own elsewhere."""
-        self._detail = line
-        if self._live and self.verbosity < Verbosity.VERBOSE:
-            self._live.update(self._running())
-        elif self.verbosity >= Verbosity.VERBOSE or not self.console.is_terminal:
+        self.passing(line)
+        if self.verbosity >= Verbosity.VERBOSE or not self.console.is_terminal:
             self.say(f"    {line}")
 
-    def detail(self, line: str) -> None:
-        """A step that is only worth a line with --verbose; on a terminal it passes by."""
-        if self.console.is_terminal or self.verbosity >= Verbosity.VERBOSE:
-            self.report(line)
+    def passing(self, line: str) -> None:
+        """What runs right now, for the list on a terminal; never a line of its own."""
+        self._detail = line
+        if self._live:
+            self._live.update(self._running())
 
     def say(self, line: RenderableType) -> None:
         """A line that stays, unless the user asked for quiet."""

@@ -27,7 +27,8 @@ class Configure:
         hosts = inventory(lab, state.machines, state.bundle.document(), facts, source)
         state.early = EarlyChecks(lab, state)
         state.early.head_start()
-        recap = ansible.play("site.yml", hosts, state.directory, state.progress.report)
+        progress = state.progress
+        recap = ansible.play("site.yml", hosts, state.directory, progress.report, progress.passing)
         if any(recap.changed.values()):
             state.withdraw_early()
         with Remotes(state.machines) as remotes:

@@ -1,9 +1,14 @@
 """What is read out of ansible-playbook's output."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
+from provision import ansible
 from provision.ansible import failure, recap
 from provision.errors import CommandError
+from provision.paths import ROOT, StateDir
 
 RECAP = """
 PLAY RECAP *********************************************************************
@@ -49,3 +54,33 @@ def test_a_failure_names_task_host_and_message(output: str, problem: str, detail
 
 def test_a_failure_before_any_task_shows_what_ansible_said() -> None:
     assert failure("", "ERROR! no such role", "site.yml").detail == "ERROR! no such role"
+
+
+STEPS = """
+- name: Steps
+  hosts: all
+  connection: local
+  tasks:
+    - {name: One, ansible.builtin.command: "true", notify: Last}
+    - {name: Left out, ansible.builtin.command: "true", when: false}
+    - {name: Two, ansible.builtin.command: "true"}
+  handlers:
+    - {name: Last, ansible.builtin.command: "true"}
+"""
+
+
+def test_a_task_passes_by_when_it_begins_and_is_reported_when_it_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks" / "steps.yml").write_text(STEPS)
+    shutil.copy(ROOT / "ansible.cfg", tmp_path)
+    monkeypatch.setattr(ansible, "ROOT", tmp_path)
+    state = StateDir(tmp_path / "state")
+    state.path.mkdir()
+    seen: list[str] = []
+    hosts = {"all": {"hosts": {"here": {}}}}
+
+    numbers = ansible.play("steps.yml", hosts, state, lambda task: seen.append(f"done {task}"), seen.append)
+    assert seen == ["One", "done One", "Left out", "Two", "done Two", "Last", "done Last"]
+    assert numbers.changed == {"here": 3}
