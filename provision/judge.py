@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from provision import multicast
 from provision.checks import CheckRun, Context, Result
+from provision.checks.context import emulated
 from provision.config import Lab
 from provision.errors import HostError, McastlabError, WaitError
 from provision.kube import Kube, KubeError
@@ -49,7 +50,7 @@ class EarlyChecks:
         executor.shutdown(wait=False)
 
     def _begin(self, lab: Lab) -> CheckRun | None:
-        """None where there is no cluster yet, or none that answers at once."""
+        """None where there is no cluster yet, none that answers at once, or one that has enough to do with Ansible."""
         kubeconfig = self._state.directory.kubeconfig
         if not kubeconfig.exists():
             return None
@@ -58,6 +59,8 @@ class EarlyChecks:
             if isinstance(_readiness(kube), NotYet):
                 return None
             remotes = self._open.enter_context(Remotes(self._state.machines))
+            if emulated(remotes.get(lab.control_plane.name)):
+                return None
             return CheckRun.begin((), _context(lab, self._state, kube, remotes))
         except McastlabError:
             return None  # a kubeconfig that cannot be used, for one: it is about to be written anew

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address
 
 from provision.checks.bystander import Bystander, listen_argv
@@ -18,7 +19,7 @@ from provision.errors import HostError
 from provision.kube import Kube
 from provision.kube_pods import Pods
 from provision.multicast.detect import Found, detect, wait_until_detected
-from provision.remote import Remotes
+from provision.remote import Remote, Remotes
 
 _ONLY_LABS = {
     "hosts": "it needs the lab's hosts: the source, and a node that can be logged in to",
@@ -106,14 +107,10 @@ class Bench:
                 self._found = detect(self.kube) if self.foreign else wait_until_detected(self.kube)
             return self._found
 
-    @property
+    @cached_property
     def emulated(self) -> bool:
-        """Whether the node's processors are, by QEMU without the hardware's help: all takes ten times as long there."""
-        if self.foreign:
-            return False
-        node = self.remotes.get(self.lab.control_plane.name)
-        # "kvm" where the hardware helps; containers and metal have other names yet.
-        return node.run(["systemd-detect-virt"], _ASK_SECONDS, check=False).stdout.strip() == "qemu"
+        """Whether the node's processors are; that of a foreign cluster is not asked."""
+        return not self.foreign and emulated(self.remotes.get(self.lab.control_plane.name))
 
     def lacks(self, needs: Sequence[str]) -> str:
         """Why a check that needs all of these cannot be made here; empty where it can. A lab has all of it."""
@@ -163,13 +160,23 @@ class Bench:
         ports = tuple(DEFAULT_PORT + index for index in range(len(_STREAMS)))
         return Bystander(address(self.made.start("bystander", listen_argv(ports, shared=False))))
 
-    def close(self) -> None:
-        """Remove all pods of this run and wait until they are gone."""
+    def close(self, *, in_a_hurry: bool = False) -> None:
+        """Remove all pods of this run and wait until they are gone.
+
+        An emulated node is given its time, unless `in_a_hurry`: it is busy for minutes with pods that all end at once,
+        and whoever starts the next ones waits for that.
+        """
         self._background.shutdown(wait=False, cancel_futures=True)
         try:
-            self.made.close()
+            self.made.close(one_by_one=not in_a_hurry and self.emulated)
         finally:
             self.rooms.close()
+
+
+def emulated(host: Remote) -> bool:
+    """Whether its processors are, by QEMU without the hardware's help: all takes ten times as long there."""
+    # "kvm" where the hardware helps; containers and metal have other names yet.
+    return host.run(["systemd-detect-virt"], _ASK_SECONDS, check=False).stdout.strip() == "qemu"
 
 
 def neighbour(group: IPv4Address, index: int) -> IPv4Address:

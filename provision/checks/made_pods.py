@@ -22,6 +22,7 @@ _IDLE_SOURCE = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys
 IDLE = ("python3", "-I", "-S", "-c", _IDLE_SOURCE)
 _START_SECONDS = 120.0
 _GONE_SECONDS = 30.0
+_GONE_ONE_BY_ONE_SECONDS = 120.0
 
 
 class MadePods:
@@ -92,12 +93,17 @@ class MadePods:
             raise HostError("The checks are being stopped")
         self._pods.wait(namespace, name, deadline)
 
-    def close(self) -> None:
-        """Remove what was started and wait until it is gone."""
+    def close(self, *, one_by_one: bool = False) -> None:
+        """Remove what was started and wait until it is gone: for the API, or `one_by_one`, for the node as well."""
         with self._lock:
             self._closed = True
             names, self._names = self._names, []
-        self._remove(names)
+        if not one_by_one:
+            self._remove(names)
+            return
+        for namespace, name in names:
+            self._pods.delete(namespace, name)  # with a grace: the API has it until kubelet is through with the pod
+            self._pods.wait_gone(namespace, name, Deadline.after(_GONE_ONE_BY_ONE_SECONDS))
 
     def _sweep(self) -> None:
         """Once per run: remove what an earlier run left that was killed."""

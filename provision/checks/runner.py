@@ -61,7 +61,7 @@ class CheckRun:
         """Stop, and remove the pods as far as that goes: the next run removes what is left."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         with suppress(McastlabError):  # why it is cancelled is what counts
-            self._bench.close()
+            self._bench.close(in_a_hurry=True)
 
 
 def _at_once(checks: Sequence[Check], bench: Bench) -> int:

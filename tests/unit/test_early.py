@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -141,6 +142,22 @@ def test_where_there_is_no_cluster_nothing_is_begun(monkeypatch: pytest.MonkeyPa
     found = early(monkeypatch, state, None)
     found.head_start()
     assert found.results() == []
+
+
+def test_beside_an_emulated_node_that_ansible_works_on_nothing_is_begun(
+    monkeypatch: pytest.MonkeyPatch, state: RunState
+) -> None:
+    state.directory.path.mkdir(parents=True)
+    state.directory.kubeconfig.touch()
+    asked: list[str] = []
+    remotes = SimpleNamespace(get=lambda name: SimpleNamespace(name=name))
+    monkeypatch.setattr(judging, "Kube", lambda _kubeconfig: None)
+    monkeypatch.setattr(judging, "_readiness", lambda _kube: True)
+    monkeypatch.setattr(judging, "Remotes", lambda _machines: nullcontext(remotes))
+    monkeypatch.setattr(judging, "emulated", lambda host: not asked.append(host.name))
+    lab: Any = SimpleNamespace(control_plane=SimpleNamespace(name="k8s"))
+    found = judging.EarlyChecks(lab, state)
+    assert (found.results(), asked) == ([], ["k8s"])
 
 
 def test_the_head_start_ends_also_when_pods_do_not_start(monkeypatch: pytest.MonkeyPatch, state: RunState) -> None:

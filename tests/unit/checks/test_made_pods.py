@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from provision.checks.context import neighbour
-from provision.checks.made_pods import MadePods
+from provision.checks.made_pods import NAME_PREFIX, MadePods
 from provision.errors import HostError, WaitError
 
 
@@ -22,6 +22,7 @@ class Cluster:
         }
         self.starts = True
         self.deleted: list[str] = []
+        self.ends: list[str] = []
 
     def items(self, path: str, labelSelector: str) -> list[Any]:
         assert (path, labelSelector) == ("/api/v1/pods", "mcastlab.check")
@@ -37,9 +38,11 @@ class Cluster:
     def delete(self, _namespace: str, name: str, grace: int = 1) -> None:
         self.manifests.pop(name, None)
         self.deleted.append(name)
+        self.ends.append(f"{name} after {grace} s")
 
     def wait_gone(self, _namespace: str, name: str, _deadline: object) -> None:
         assert name not in self.manifests
+        self.ends.append(f"{name} gone")
 
 
 def pods_of(cluster: Any, networks: int = 1) -> MadePods:
@@ -79,6 +82,22 @@ def test_leftovers_of_a_killed_run_go_first_and_all_goes_last() -> None:
     assert cluster.deleted == ["mcastlab-check-dns", "mcastlab-check-bystander"]
     made.close()
     assert cluster.manifests == {}
+
+
+@pytest.mark.parametrize(
+    ("one_by_one", "ends"),
+    [
+        (False, ["a after 0 s", "b after 0 s", "a gone", "b gone"]),
+        (True, ["a after 1 s", "a gone", "b after 1 s", "b gone"]),
+    ],
+)
+def test_pods_end_all_at_once_or_each_after_the_other(one_by_one: bool, ends: list[str]) -> None:
+    cluster = Cluster()
+    made = pods_of(cluster)
+    made.start("a", ["true"])
+    made.start("b", ["true"])
+    made.close(one_by_one=one_by_one)
+    assert [end.removeprefix(NAME_PREFIX) for end in cluster.ends] == ends
 
 
 def test_a_pod_that_does_not_start_is_removed_too() -> None:

@@ -60,11 +60,15 @@ def test_all_unknown_names_at_once() -> None:
 def cleared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the bench was told; the bench itself, which needs a cluster, is not made."""
     told: list[str] = []
-    monkeypatch.setattr(runner, "Bench", lambda _context: bench(lambda: told.append("close")))
+    monkeypatch.setattr(
+        runner,
+        "Bench",
+        lambda _context: bench(lambda in_a_hurry=False: told.append("hurry" if in_a_hurry else "close")),
+    )
     return told
 
 
-def bench(close: Callable[[], None], *, emulated: bool = False) -> SimpleNamespace:
+def bench(close: Callable[..., None], *, emulated: bool = False) -> SimpleNamespace:
     return SimpleNamespace(close=close, emulated=emulated, lacks=lambda needs: "not here" if "hosts" in needs else "")
 
 
@@ -138,7 +142,7 @@ def test_an_interrupt_clears_the_bench_and_is_passed_on(monkeypatch: pytest.Monk
     context: Any = None
     with pytest.raises(KeyboardInterrupt):
         runner.CheckRun.begin((), context).results(interrupt)
-    assert cleared == ["close"]
+    assert cleared == ["hurry"]
 
 
 def test_pods_that_stay_are_a_failure_and_no_result_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
