@@ -46,6 +46,16 @@ def ipv6(source: str, group: str, kind: int, body: bytes, *, hops: int = 1, mac:
     return ((mac or _to(group)) + MAC + b"\x86\xdd" + head + alert + message).hex()
 
 
+def behind_ah(frame: str) -> str:
+    """An IPv6 frame of `ipv6` with an authentication header (RFC 4302) between hop-by-hop header and message."""
+    octets = bytes.fromhex(frame)
+    start = 14 + 40
+    alert, message = bytes([51]) + octets[start + 1 : start + 8], octets[start + 8 :]
+    header = bytes([ICMPV6, 4, 0, 0]) + bytes(4) + bytes(4) + bytes(12)
+    length = struct.pack("!H", len(alert + header + message))
+    return (octets[:18] + length + octets[20:start] + alert + header + message).hex()
+
+
 def igmp(kind: int, body: bytes, delay: int = 100) -> bytes:
     """An IGMP message with its checksum."""
     message = bytes([kind, delay, 0, 0]) + body
