@@ -36,6 +36,7 @@ def _before_it_is_made() -> dict[str, Any]:
         "etcd_tag": tags["etcd"],
         "coredns_tag": tags["coredns"],
         "images": {role: f"{images.repository}/{role}:{tag}" for role, tag in tags.items()},
+        "policy_object": {"sha256": NOT_MADE, "compiler": NOT_MADE},
         "versions": {name: component.version for name, component in components.items()},
     }
 

@@ -31,11 +31,15 @@ _HOST: Sequence[tuple[str, list[str]]] = (
 )
 _KUBECTL = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--request-timeout=10s"]
 _OBJECTS = "nodes,namespaces,pods,daemonsets,deployments,services,endpointslices,events"
+_MULTICAST = "multicastpolicies,nodemulticasts,netnamespaces"
+_POLICY = ["env", "PYTHONPATH=/usr/local/lib/mcastlab", "/usr/bin/python3"]
 # On the control plane only; no Secrets are read.
 _CLUSTER: Sequence[tuple[str, list[str]]] = (
     ("cluster-objects", [*_KUBECTL, "get", _OBJECTS, "-A", "-o", "yaml"]),
     ("cluster-overview", [*_KUBECTL, "get", "nodes,pods", "-A", "-o", "wide"]),
     ("cluster-networks", [*_KUBECTL, "get", "network-attachment-definitions", "-A", "-o", "yaml"]),
+    ("cluster-multicast", [*_KUBECTL, "get", _MULTICAST, "-o", "yaml"]),
+    ("multicast-figures", [*_POLICY, "-m", "multicast_policy.figures"]),
     ("cni-config", ["grep", "-r", "", "/etc/cni/net.d", "--include=*.conflist", "--include=*.conf"]),
     ("pod-logs", ["find", "/var/log/pods", "-name", "*.log", "-exec", "tail", "-n", "500", "-v", "{}", "+"]),
 )

@@ -1,6 +1,7 @@
 """What a host is and has, as JSON: run as root on a host that is to join a lab, by mcastlab's preflight.
 
-    python3 -I -S -c "$(cat hostprobe.py)" "$(cat ../../plugins/modules/host_claim.py)" LAB CARRIES_PODS
+    claim="$(cat ../../plugins/modules/host_claim.py)"
+    python3 -I -S -c "$(cat hostprobe.py)" "$claim" LAB CARRIES_PODS "$(cat bpfprobe.py)"
 
 Nothing is written. Kernel features are tried in a network namespace that ends with the command; doing so may load the
 kernel's modules for them, as the lab would. Standard library only.
@@ -20,7 +21,7 @@ LINKS = {
     "macvlan": "ip link add b0 type bridge && ip link add link b0 name m0 type macvlan mode bridge",
     "bridge snooping": "ip link add b0 type bridge mcast_snooping 1 mcast_querier 1 mcast_igmp_version 3",
     "vxlan": "ip link add b0 type bridge && ip link add v0 type vxlan id 42 group 239.255.42.42 dev b0 dstport 4789",
-    "nftables": "nft add table bridge t && nft add table inet t",
+    "nftables": "nft add table ip t",
 }
 PORTS = {2379: "etcd", 2380: "etcd", 6443: "the API server", 10250: "kubelet"}
 FOLDERS = ("/opt", "/var/lib")
@@ -53,6 +54,12 @@ def kernel() -> dict[str, str]:
         code, _, error = output("unshare", "--net", "sh", "-ec", script)
         found[name] = "" if code == 0 else error.strip() or f"exit code {code}"
     return found
+
+
+def programs(source: str) -> str:
+    """The empty text where the kernel takes programs at interfaces, or what it refused."""
+    code, _, error = output("unshare", "--net", sys.executable or "python3", "-I", "-S", "-c", source)
+    return "" if code == 0 else error.strip() or f"exit code {code}"
 
 
 def release() -> dict[str, str]:
@@ -90,7 +97,7 @@ def ruleset() -> dict:
     return {"nft": json.loads(text) if code == 0 and text else {}, "legacy_drop": ":FORWARD DROP" in legacy}
 
 
-def main(claim_source: str, lab: str, carries_pods: bool) -> None:
+def main(claim_source: str, lab: str, carries_pods: bool, bpf_source: str) -> None:
     claim: dict = {"__name__": "host_claim"}
     exec(compile(claim_source, "host_claim.py", "exec"), claim)  # noqa: S102 - the project's own module
     print(
@@ -104,6 +111,7 @@ def main(claim_source: str, lab: str, carries_pods: bool) -> None:
                 "held": claim["lab_here"]() == lab,
                 "refusals": claim["refusals"](lab, carries_pods),
                 "kernel": kernel(),
+                "programs": programs(bpf_source),
                 "memory": memory(),
                 "disk": {path: shutil.disk_usage(path).free for path in FOLDERS},
                 "links": listed("ip", "-j", "-d", "address"),
@@ -115,4 +123,4 @@ def main(claim_source: str, lab: str, carries_pods: bool) -> None:
     )
 
 
-main(sys.argv[1], sys.argv[2], sys.argv[3] == "yes")
+main(sys.argv[1], sys.argv[2], sys.argv[3] == "yes", sys.argv[4])

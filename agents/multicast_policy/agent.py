@@ -1,8 +1,8 @@
-"""The agent of a node: reads MulticastPolicy/cluster and the ports' records, writes rules and its own status.
+"""The agent of a node: reads MulticastPolicy/cluster and the ports' records, writes the programs' maps and its status.
 
     python3 -m multicast_policy.agent
 
-Environment: NODE_NAME, FOLDER (records, socket, base.nft), BRIDGE, LISTEN (address:port of /healthz and /metrics).
+Environment: NODE_NAME, BRIDGE, LISTEN (address:port of /healthz and /metrics).
 """
 
 from __future__ import annotations
@@ -11,21 +11,30 @@ import logging
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
-from . import door, ports, web
+from . import door, hooks, web
 from .cluster import Cluster, Mirror
 from .enforcer import Enforcer
+from .events import Teller
+from .figures import by_pod
+from .keeper import Keeper, Seen
 from .model import Policy
 from .status import API, Reporter
 
 _LOG = logging.getLogger("multicast-policy")
+_REFUSED_SECONDS = 5.0
 
 
 def main() -> None:
     """Never returns, but when a part of it ends: then all ends, and is started again."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    folder, bridge = Path(os.environ["FOLDER"]), os.environ["BRIDGE"]
+    folder, node = Path(hooks.FOLDER), os.environ["NODE_NAME"]
+    cluster = Cluster()
+    if (folder / hooks.REFUSED).exists():
+        _only_say_so(cluster, node, folder / hooks.REFUSED)
+        return
     ended = threading.Event()
 
     def end(args: threading.ExceptHookArgs) -> None:
@@ -33,25 +42,40 @@ def main() -> None:
         ended.set()
 
     threading.excepthook = end
-    cluster = Cluster()
-    reporter = Reporter(cluster, os.environ["NODE_NAME"], _trouble(folder, bridge))
-    enforcer = Enforcer(folder, bridge, reporter.tell)
-    reporter.start()
-    host, _, port = os.environ["LISTEN"].rpartition(":")
-    threads = [
-        threading.Thread(target=enforcer.run, daemon=True),
-        threading.Thread(target=web.server((host.strip("[]"), int(port)), enforcer).serve_forever, daemon=True),
-        threading.Thread(target=_open_door, args=(folder / "agent.sock", enforcer), daemon=True),
-        _policies(cluster, enforcer),
-    ]
-    for thread in threads:
+    for thread in _parts(cluster, node, folder, os.environ["BRIDGE"]):
         thread.start()
     ended.wait()
     raise SystemExit(1)
 
 
+def _parts(cluster: Cluster, node: str, folder: Path, bridge: str) -> list[threading.Thread]:
+    reporter = Reporter(cluster, node)
+    enforcer = Enforcer(folder, bridge, reporter.tell)
+    teller = Teller(cluster, node, lambda: by_pod(enforcer.outcome.bound, enforcer.counts()))
+
+    def seen(found: Seen) -> None:
+        reporter.note(found.notes)
+        teller.tell(found.notes)
+
+    keeper = Keeper(bridge, enforcer, seen)
+    targets = (
+        enforcer.run,
+        keeper.run,
+        keeper.listen,
+        web.server(_listen(), enforcer, keeper).serve_forever,
+        lambda: _open_door(folder / "agent.sock", enforcer),
+    )
+    threads = [threading.Thread(target=target, daemon=True) for target in targets]
+    return [reporter, teller, *threads, _policies(cluster, enforcer)]
+
+
+def _listen() -> tuple[str, int]:
+    host, _, port = os.environ["LISTEN"].rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 def _open_door(path: Path, enforcer: Enforcer) -> None:
-    """Only with the first rules in force: before, a pod would wait for nothing."""
+    """Only with the first entries in force: before, a pod would wait for nothing."""
     while not enforcer.outcome.updates:
         enforcer.wait(enforcer.request(), 5)
     outcome = enforcer.outcome
@@ -69,13 +93,16 @@ def _policies(cluster: Cluster, enforcer: Enforcer) -> Mirror:
     return mirror
 
 
-def _trouble(folder: Path, bridge: str) -> str:
-    """What is wrong with this node whatever the policy says."""
-    others = ports.other_bridges(bridge)
-    if not others or "ibrname" in (folder / "base.nft").read_text():
-        return ""
-    names = ", ".join(f"'{name}'" for name in others)
-    return f"this kernel cannot tell bridges apart, and multicast on bridge {names} is dropped as well: remove it"
+def _only_say_so(cluster: Cluster, node: str, refused: Path) -> None:
+    """The node's kernel takes no programs: report that, and end when the unit finds that it does."""
+    reason = refused.read_text().strip()
+    _LOG.error("this node keeps no namespaces apart: %s", reason)
+    reporter = Reporter(cluster, node, reason)
+    reporter.start()
+    reporter.note(())
+    threading.Thread(target=web.idle(_listen()).serve_forever, daemon=True).start()
+    while refused.exists():
+        time.sleep(_REFUSED_SECONDS)
 
 
 if __name__ == "__main__":

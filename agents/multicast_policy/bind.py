@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -IS
 """CNI plug-in, last in the pod network's chain: binds a port of the bridge to its pod, before the pod can send.
 
-ADD writes what the runtime's own result says to a record, and returns once the node's agent has it in force; without an
-agent it returns at once, and the agent finds the record when it starts. DEL removes the record. One file, standard
+ADD gives the port its two programs, or fails: no process of the pod runs before. Then it writes what the runtime's own
+result says to a record, and returns once the node's agent has it in force; without an agent it returns at once, and the
+agent finds the record when it starts: until then the port is closed for groups. DEL removes the record. Standard
 library, and little of that: it runs for every pod (`socket` alone would cost 8 ms).
 
 CNI specification 1.1.0, https://www.cni.dev/docs/spec/.
@@ -18,7 +19,10 @@ TYPE_CHECKING = False  # importing typing would cost 4 ms
 if TYPE_CHECKING:
     from typing import Any
 
+# `hooks` and what it needs are installed there, and in a checkout beside this file; FOLDER, KIND and REFUSED as there.
+LIBRARY = "/usr/local/lib/mcastlab"
 FOLDER = "/run/mcastlab/multicast-policy"
+KIND, REFUSED = "hooks", "refused"
 SPOKEN = ["0.4.0", "1.0.0", "1.1.0"]
 _ENVIRONMENT, _CONTENT, _IO, _DECODE, _LATER = 4, 7, 5, 6, 11  # error codes of the specification, section 5
 _WAIT_SECONDS = 2.0
@@ -59,18 +63,16 @@ def fail(config: dict[str, Any], error: CniError) -> int:
 
 def serve(command: str, config: dict[str, Any]) -> dict[str, Any] | None:
     """Do what `command` asks; what is to be printed, if anything."""
-    folder = config.get("folder", FOLDER)
     if command == "VERSION":
         return {"cniVersion": config.get("cniVersion", SPOKEN[-1]), "supportedVersions": SPOKEN}
     if command == "ADD":
-        return add(config, folder)
+        return add(config)
     if command == "DEL":
-        remove(folder, record_name())
+        remove(record_name())
     elif command == "CHECK":
-        if not os.path.exists(f"{folder}/ports/{record_name()}"):
-            raise CniError(_LATER, f"no record '{record_name()}' of this port in '{folder}/ports'")
+        check(config)
     elif command == "GC":
-        collect(config, folder)
+        collect(config)
     elif command != "STATUS":
         raise CniError(_ENVIRONMENT, f"CNI_COMMAND '{command}' is not known")
     return None
@@ -84,7 +86,7 @@ def record_name() -> str:
     return "@".join(given)
 
 
-def add(config: dict[str, Any], folder: str) -> dict[str, Any]:
+def add(config: dict[str, Any]) -> dict[str, Any]:
     """Write the record, have the agent enforce it; the previous plug-in's result is the result."""
     result: dict[str, Any] = config.get("prevResult", {})
     if not result:
@@ -92,13 +94,14 @@ def add(config: dict[str, Any], folder: str) -> dict[str, Any]:
     name = record_name()
     found = record(result, os.environ.get("CNI_ARGS", ""), config.get("bridge", "cni0"))
     found["container"] = name.split("@")[0]
+    police(found["port"])
     close_port(found["port"])
-    os.makedirs(f"{folder}/ports", mode=0o700, exist_ok=True)
-    beside = f"{folder}/ports/.{name}.{os.getpid()}"
+    os.makedirs(f"{FOLDER}/ports", mode=0o700, exist_ok=True)
+    beside = f"{FOLDER}/ports/.{name}.{os.getpid()}"
     with open(beside, "w") as stream:
         json.dump(found, stream)
-    os.rename(beside, f"{folder}/ports/{name}")
-    if not tell(folder, wait=True):
+    os.rename(beside, f"{FOLDER}/ports/{name}")
+    if not tell(wait=True):
         sys.stderr.write("multicast-bind: the agent multicast-policy does not answer; it binds the port when it runs\n")
     return result
 
@@ -114,7 +117,11 @@ def record(result: dict[str, Any], arguments: str, bridge: str) -> dict[str, Any
     ips = [ip["address"].split("/")[0] for ip in result.get("ips", []) if ip.get("interface", inside[0]) == inside[0]]
     if "K8S_POD_NAMESPACE" not in names:
         raise CniError(_ENVIRONMENT, "CNI_ARGS has no K8S_POD_NAMESPACE")
-    pod = {"namespace": names["K8S_POD_NAMESPACE"], "pod": names.get("K8S_POD_NAME", "")}
+    pod = {
+        "namespace": names["K8S_POD_NAMESPACE"],
+        "pod": names.get("K8S_POD_NAME", ""),
+        "uid": names.get("K8S_POD_UID", ""),
+    }
     return {**pod, "port": ports[0], "mac": interfaces[inside[0]]["mac"], "addresses": ips}
 
 
@@ -126,39 +133,72 @@ def master(link: str) -> str:
         return ""
 
 
+def police(port: str, *, look: bool = False) -> None:
+    """Give the port its programs, or with `look` see that it has them; raises CniError.
+
+    Where the kernel takes none, the node's unit has said so, and no port has any.
+    """
+    if os.path.exists(f"{FOLDER}/{REFUSED}"):
+        return
+    sys.path.insert(0, LIBRARY)
+    from multicast_policy import hooks  # type: ignore[import-not-found]
+
+    try:
+        with open(f"{FOLDER}/{KIND}") as stream:
+            kind = stream.read()
+        programs = hooks.Programs()
+        if not look:
+            hooks.attach(kind, [port], hooks.POD, programs)
+        elif hooks.without(kind, [port], hooks.POD, programs):
+            raise CniError(_LATER, f"port '{port}' has lost the multicast policy's programs")
+    except (hooks.HookError, OSError) as error:
+        problem = f"port '{port}' cannot be given the multicast policy's programs: {error}"
+        more = "`systemctl status mcastlab-multicast-policy` on the node says more"
+        raise CniError(_LATER, f"{problem}; {more}") from error
+
+
+def check(config: dict[str, Any]) -> None:
+    """CHECK: the record is there, and the port has its programs."""
+    name = record_name()
+    if not os.path.exists(f"{FOLDER}/ports/{name}"):
+        raise CniError(_LATER, f"no record '{name}' of this port in '{FOLDER}/ports'")
+    found = record(config.get("prevResult", {}), os.environ.get("CNI_ARGS", ""), config.get("bridge", "cni0"))
+    police(found["port"], look=True)
+
+
 def close_port(port: str) -> None:
     """Let the port never become a router's, whatever the pod sends."""
     with open(f"/sys/class/net/{port}/brport/multicast_router", "w") as stream:
         stream.write("0")
 
 
-def remove(folder: str, name: str) -> None:
+def remove(name: str) -> None:
     """Forget a port; well when it is forgotten already."""
     try:
-        os.unlink(f"{folder}/ports/{name}")
+        os.unlink(f"{FOLDER}/ports/{name}")
     except FileNotFoundError:
         return
-    tell(folder, wait=False)
+    tell(wait=False)
 
 
-def collect(config: dict[str, Any], folder: str) -> None:
+def collect(config: dict[str, Any]) -> None:
     """GC: forget every port whose attachment the runtime does not name."""
     valid = config.get("cni.dev/valid-attachments")
-    if valid is None or not os.path.isdir(f"{folder}/ports"):
+    if valid is None or not os.path.isdir(f"{FOLDER}/ports"):
         return
     names = {f"{item['containerID']}@{item['ifname']}" for item in valid}
-    for name in sorted(set(os.listdir(f"{folder}/ports")) - names):
-        remove(folder, name)
+    for name in sorted(set(os.listdir(f"{FOLDER}/ports")) - names):
+        remove(name)
 
 
-def tell(folder: str, wait: bool) -> bool:
+def tell(wait: bool) -> bool:
     """Have the agent read the records again, and with `wait` until it has; whether it did."""
     import _socket
 
     sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         sock.settimeout(_WAIT_SECONDS)
-        sock.connect(f"{folder}/agent.sock")
+        sock.connect(f"{FOLDER}/agent.sock")
         return not wait or sock.recv(3) == b"ok\n"
     except OSError:
         return False

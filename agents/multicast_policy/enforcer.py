@@ -1,4 +1,4 @@
-"""Keeps the kernel as policy and ports say: one thread, woken by whatever may have changed."""
+"""Keeps the programs' maps as policy and records say: one thread, woken by whatever may have changed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import nft, ports, rules
+from . import ports
 from .model import Policy, Port
+from .tables import MOST, Counts, Tables, Wanted
 
 _LOG = logging.getLogger("multicast-policy")
 _AGAIN_SECONDS = 5.0
@@ -23,93 +24,109 @@ class Outcome:
 
     generation: int = 0
     namespaces: dict[str, int] = field(default_factory=dict)
-    bound: tuple[Port, ...] = ()
+    bound: dict[int, Port] = field(default_factory=dict)
     error: str = ""
     seconds: float = 0.0
     updates: int = 0
 
 
 class Enforcer:
-    """Until it has a policy it changes nothing: after a restart the last rules stay until there are better ones."""
+    """Until it has a policy it changes nothing: after a restart the last entries stay until there are better ones."""
 
     def __init__(self, folder: Path, bridge: str, told: Callable[[Outcome], None] = lambda _outcome: None) -> None:
-        self._folder, self._bridge, self._told = folder, bridge, told
+        self._bridge, self._told, self._records = bridge, told, ports.Records(folder)
         self._changed = threading.Condition()
         self._wanted = self._done = 0
         self._policy: Policy | None = None
+        self._stale = True  # the records are to be read again
+        self._found: dict[int, Port] = {}
+        self._tables: Tables | None = None
+        self._using = threading.Lock()
         self.outcome = Outcome()
         self.beat = time.monotonic()
 
     def set_policy(self, policy: Policy) -> None:
-        """Have `policy` enforced."""
+        """Have `policy` enforced, for the ports that are known."""
         with self._changed:
             self._policy = policy
-        self.request()
+            self._wanted += 1
+            self._changed.notify_all()
 
     def request(self) -> int:
-        """Have records and policy read again; the ticket to `wait` with."""
+        """Have the records read again; the ticket to `wait` with."""
         with self._changed:
+            self._stale = True
             self._wanted += 1
             self._changed.notify_all()
             return self._wanted
+
+    def reopen(self) -> None:
+        """Have the maps opened anew: other programs are loaded."""
+        with self._using:
+            if self._tables:
+                self._tables.close()
+            self._tables = None
+        self.request()
 
     def wait(self, ticket: int, seconds: float) -> bool:
         """Whether within `seconds` all is in force that there was when `ticket` was given."""
         with self._changed:
             return self._changed.wait_for(lambda: self._done >= ticket, seconds)
 
+    def counts(self) -> dict[int, Counts]:
+        """What was counted at each bound port, and as `Tables.counts` has it; nothing before there are maps."""
+        with self._using:
+            return self._tables.counts(self.outcome.bound) if self._tables else {}
+
     def run(self) -> None:
-        """Never returns. Looks again every few seconds, for what nobody told: rules that someone removed."""
+        """Never returns. Looks again every few seconds, for what nobody told: a map that someone changed."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._wanted > self._done and self._policy, _AGAIN_SECONDS)
                 wanted, policy, idle = self._wanted, self._policy, self._wanted == self._done
+                stale, self._stale = self._stale or idle, False
             self.beat = time.monotonic()
-            if policy is None or (idle and not self._lost()):
+            if policy is None:
                 continue
-            self.outcome = self._enforce(policy)
-            self._told(self.outcome)
-            if self.outcome.error:
+            outcome = self._enforce(policy, stale=stale, idle=idle)
+            if outcome is not self.outcome:
+                self.outcome = outcome
+                self._told(outcome)
+            if outcome.error:
+                self.request()
                 time.sleep(1)  # and again, for what was wanted is not done
                 continue
             with self._changed:
                 self._done = wanted
                 self._changed.notify_all()
 
-    def _lost(self) -> bool:
-        """Whether the table is not as it was left."""
-        if self.outcome.error or {port.name for port in self._ports()} != {port.name for port in self.outcome.bound}:
-            return True
-        try:
-            listing = nft.listing()
-        except nft.NftError as error:
-            _LOG.error("%s", error)
-            return True
-        chains = rules.Present.of(listing).chains if listing else frozenset()
-        return not {rules.PORT + port.name for port in self.outcome.bound} <= chains
-
-    def _ports(self) -> list[Port]:
-        return ports.read(self._folder, self._bridge)
-
-    def _enforce(self, policy: Policy) -> Outcome:
-        """Bring the kernel to `policy`; never raises, what is wrong is in the outcome."""
+    def _enforce(self, policy: Policy, *, stale: bool, idle: bool) -> Outcome:
+        """Bring the maps to `policy`; never raises, what is wrong is in the outcome."""
         started, last = time.monotonic(), self.outcome
         try:
-            ports.close_routers(self._bridge)
-            found = self._ports()
-            self._apply(policy, found)
-        except (nft.NftError, OSError, ValueError) as error:
-            _LOG.error("the rules stay as they were: %s", error)
+            if stale:
+                self._found = self._fitting(ports.bound(self._records, self._bridge))
+            bridge = ports.index_of(self._bridge), ports.mac_of(self._bridge)
+            with self._using:
+                if not self._tables:
+                    self._tables = Tables()
+                elif idle:
+                    self._tables.read()
+                changed = self._tables.write(Wanted(self._found, policy, bridge))
+        except (OSError, ValueError) as error:
+            _LOG.error("multicast stays as it was: %s", error)
             return Outcome(last.generation, last.namespaces, last.bound, str(error), last.seconds, last.updates)
-        counted = Counter(port.namespace for port in found)
-        seconds = time.monotonic() - started
+        if idle and not changed:
+            return last
+        if idle:
+            _LOG.warning("%d entries of the policy's maps were not as they were left: they are again", changed)
+        counted = Counter(port.namespace for port in self._found.values())
         names = {name: counted[name] for name in policy.namespaces}
-        return Outcome(policy.generation, names, tuple(found), "", seconds, last.updates + 1)
+        return Outcome(policy.generation, names, self._found, "", time.monotonic() - started, last.updates + 1)
 
-    def _apply(self, policy: Policy, found: list[Port]) -> None:
-        listing = nft.listing()
-        if listing is None:
-            _LOG.error("the table with the default drop was gone: loading it again")
-            nft.load(self._folder / "base.nft")
-            listing = nft.listing()
-        nft.apply(rules.document(policy, found, rules.Present.of(listing or {"nftables": []})))
+    @staticmethod
+    def _fitting(found: dict[int, Port]) -> dict[int, Port]:
+        if len(found) <= MOST:
+            return found
+        _LOG.error("%d ports are more than the policy's map holds, %d: the newest stay closed", len(found), MOST)
+        return dict(sorted(found.items())[:MOST])

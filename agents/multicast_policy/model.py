@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from typing import Any
+
+# Addresses that a port's entry holds (struct port of ebpf/policy.c), the link-local one among the second.
+V4, V6 = 2, 4
 
 
 @dataclass(frozen=True)
 class Port:
     """A port of the bridge and the pod behind it, as the runtime's CNI result has them.
 
-    `addresses` are the pod's own, as text without prefix length; `mac` is its interface's.
+    `addresses` are the pod's own, as text without prefix length; `mac` is its interface's; `uid` is the pod's.
     """
 
     name: str
@@ -20,15 +23,22 @@ class Port:
     pod: str
     addresses: tuple[str, ...]
     mac: str
+    uid: str = ""
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> Port:
         """From a record of the plug-in `bind`; raises KeyError, TypeError or ValueError on any other content."""
-        texts = {key: record[key] for key in ("port", "container", "namespace", "pod", "mac")}
+        texts = {key: record[key] for key in ("port", "container", "namespace", "pod", "mac", "uid")}
         addresses = record["addresses"]
         if not all(isinstance(value, str) for value in [*texts.values(), *addresses]):
             raise TypeError("not text")
         return cls(texts.pop("port"), addresses=tuple(addresses), **texts)
+
+    def check(self) -> None:
+        """Raises ValueError when it has what the programs cannot hold: `V4` and `V6` addresses."""
+        found = [ip_address(address) for address in self.addresses]
+        if sum(a.version == 4 for a in found) > V4 or sum(a.version == 6 for a in found) >= V6:
+            raise ValueError(f"more than {V4} IPv4 or {V6 - 1} IPv6 addresses")
 
     @property
     def v4(self) -> list[str]:
@@ -64,3 +74,9 @@ def link_local(mac: str) -> str:
     octets[0] ^= 2
     eui = bytes([*octets[:3], 0xFF, 0xFE, *octets[3:]])
     return str(IPv6Address(b"\xfe\x80" + bytes(6) + eui))
+
+
+def packed(address: str) -> bytes:
+    """An address in 16 octets; IPv4 as mapped into IPv6 (RFC 4291, 2.5.5.2)."""
+    found = ip_address(address)
+    return found.packed if found.version == 6 else bytes(10) + b"\xff\xff" + found.packed

@@ -4,58 +4,136 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import socket
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from .model import Port, link_local
 
 _LOG = logging.getLogger("multicast-policy")
 _NET = Path("/sys/class/net")
+_RECORD_BYTES = 1 << 16  # more than any pod needs; what is longer was not written by the plug-in
+_SECONDS = 10
+# Both ways, whatever its carrier does (`state` and `isolated` do not hold); and what a port normally has.
+_CLOSED = "locked on learning off flood off mcast_flood off bcast_flood off"
+_OPENED = "locked off learning on flood on mcast_flood on bcast_flood on"
 
 
-def read(folder: Path, bridge: str, net: Path = _NET) -> list[Port]:
-    """The pods' ports that are on `bridge` now. A record that cannot be read binds nothing, and is named in the log."""
-    found: dict[str, tuple[float, Port]] = {}
-    for path in sorted(folder.glob("ports/*@*")):
-        if path.name.startswith("."):
-            continue
+class Records:
+    """The records as they are now; one is read again only when its file is another."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "ports"
+        self._known: dict[str, tuple[tuple[int, int, int], Port | None]] = {}
+
+    def read(self) -> list[tuple[int, Port]]:
+        """(when it was written, port) of each that can be used; one that cannot binds nothing, and the log names it."""
+        found: dict[str, tuple[tuple[int, int, int], Port | None]] = {}
         try:
-            port = Port.of(json.loads(path.read_text()))
-            link_local(port.mac)
-            written = path.stat().st_mtime
-        except FileNotFoundError:
-            continue  # DEL came in between
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            _LOG.error("record '%s' cannot be used, its port stays closed: %r", path, error)
-            continue
+            entries = [entry for entry in os.scandir(self._folder) if "@" in entry.name and entry.name[0] != "."]
+        except OSError as error:
+            _LOG.error("the records cannot be listed: %s", error)
+            entries = []
+        for entry in entries:
+            try:
+                about = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # DEL came in between
+            stamp = (about.st_mtime_ns, about.st_ino, about.st_size)
+            known = self._known.get(entry.name)
+            found[entry.name] = known if known and known[0] == stamp else (stamp, _record(Path(entry.path)))
+        self._known = found
+        return [(stamp[0], port) for stamp, port in found.values() if port]
+
+
+def _record(path: Path) -> Port | None:
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > _RECORD_BYTES:
+            raise ValueError("it is no plain file of a record's size")
+        port = Port.of(json.loads(path.read_text()))
+        link_local(port.mac)
+        port.check()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        _LOG.error("record '%s' cannot be used, its port stays closed: %r", path, error)
+        return None
+    return port
+
+
+def bound(records: Records, bridge: str, net: Path = _NET) -> dict[int, Port]:
+    """The pods' ports that are on `bridge` now, by interface index."""
+    here = on_bridge(bridge, net)
+    newest: dict[str, tuple[int, Port]] = {}
+    for written, port in records.read():
         # A record that survived its port tells nothing of a newer one with the same name.
-        if port.name in on_bridge(bridge, net) and written >= found.get(port.name, (0.0, port))[0]:
-            found[port.name] = (written, port)
-    return [port for _, port in found.values()]
+        if port.name in here and written >= newest.get(port.name, (0, port))[0]:
+            newest[port.name] = (written, port)
+    return {here[name]: port for name, (_, port) in sorted(newest.items())}
 
 
-def on_bridge(bridge: str, net: Path = _NET) -> set[str]:
-    """Names of the ports of `bridge`; none when there is no such bridge."""
+def on_bridge(bridge: str, net: Path = _NET) -> dict[str, int]:
+    """The ports of `bridge` and their interface indices; none when there is no such bridge."""
     folder = net / bridge / "brif"
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    try:
+        names = {path.name for path in folder.iterdir()}
+    except OSError:
+        return {}
+    return {name: index for index, name in socket.if_nameindex() if name in names}
 
 
-def other_bridges(bridge: str, net: Path = _NET) -> list[str]:
-    """The bridges beside `bridge` in this network namespace."""
-    return sorted(path.parent.name for path in net.glob("*/bridge") if path.parent.name != bridge)
+def index_of(device: str) -> int:
+    """An interface's index; raises OSError that names it when there is none."""
+    try:
+        return socket.if_nametoindex(device)
+    except OSError as error:
+        raise OSError(f"there is no interface '{device}'") from error
+
+
+def mac_of(device: str, net: Path = _NET) -> str:
+    """The MAC address of an interface; raises OSError when it is gone."""
+    return (net / device / "address").read_text().strip()
 
 
 def close_routers(bridge: str, net: Path = _NET) -> None:
     """Keep every port from becoming a router's; the plug-in did so for each as it came."""
-    open_ports = []
-    for name in sorted(on_bridge(bridge, net)):
-        try:
-            if (net / name / "brport" / "multicast_router").read_text().strip() != "0":
-                open_ports.append(name)
-        except OSError:
-            continue  # it is gone
-    if open_ports:
-        commands = "".join(f"link set dev {name} mcast_router 0\n" for name in open_ports)
+    _batch(
+        f"link set dev {name} mcast_router 0"
+        for name in sorted(on_bridge(bridge, net))
+        if _setting(net / name / "brport" / "multicast_router") not in {"0", None}
+    )
+
+
+def snoops(bridge: str, net: Path = _NET) -> bool:
+    """Whether snooping is on, which the kernel switches off when the table of groups is full; turns it on again."""
+    path = net / bridge / "bridge" / "multicast_snooping"
+    if _setting(path) != "0":
+        return True
+    path.write_text("1")
+    return False
+
+
+def lock(device: str) -> None:
+    """Close a port both ways."""
+    _batch([f"link set dev {device} {_CLOSED}"])
+
+
+def unlock(device: str, net: Path = _NET) -> None:
+    """Give a port that was closed back what ports have."""
+    if _setting(net / device / "brport" / "learning") == "0":
+        _batch([f"link set dev {device} {_OPENED}"])
+
+
+def _setting(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None  # it is gone
+
+
+def _batch(commands: Iterable[str]) -> None:
+    text = "".join(f"{command}\n" for command in commands)
+    if text:
         # -force: one that is gone does not keep the others from it.
         argv = ["/usr/sbin/bridge", "-force", "-batch", "-"]
-        subprocess.run(argv, input=commands, check=False, text=True, timeout=10, capture_output=True)
+        subprocess.run(argv, input=text, check=False, text=True, timeout=_SECONDS, capture_output=True)

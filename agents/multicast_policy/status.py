@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,17 +17,26 @@ API = "/apis/mcastlab.io/v1alpha1"
 
 
 class Reporter(threading.Thread):
-    """Writes the last outcome it was told; what changes meanwhile is written together."""
+    """Writes the last outcome and notes it was told; what changes meanwhile is written together.
 
-    def __init__(self, cluster: Cluster, node: str, trouble: str = "") -> None:
+    `refused` is why the node's kernel does not take the policy's programs: such a node has no outcome.
+    """
+
+    def __init__(self, cluster: Cluster, node: str, refused: str = "") -> None:
         super().__init__(name="status", daemon=True)
-        self._cluster, self._path, self._trouble = cluster, f"{API}/nodemulticasts/{node}/status", trouble
+        self._cluster, self._path, self._refused = cluster, f"{API}/nodemulticasts/{node}/status", refused
         self._news = threading.Event()
         self._outcome = Outcome()
+        self._notes: tuple[str, ...] = ()
 
     def tell(self, outcome: Outcome) -> None:
         """Have `outcome` written."""
         self._outcome = outcome
+        self._news.set()
+
+    def note(self, notes: Sequence[str]) -> None:
+        """Have `notes` written, sentences for the administrator."""
+        self._notes = tuple(notes)
         self._news.set()
 
     def run(self) -> None:
@@ -52,5 +62,7 @@ class Reporter(threading.Thread):
         return {
             "observedGeneration": outcome.generation,
             "namespaces": [{"name": name, "ports": count} for name, count in sorted(outcome.namespaces.items())],
-            "error": outcome.error or self._trouble,
+            "error": outcome.error,
+            "refused": self._refused,
+            "notes": list(self._notes),
         }

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from provision.artifacts import golang
+from provision.artifacts import bpf_object, golang
 from provision.artifacts.images import ImageMaker
 from provision.artifacts.sources import Choice, choose
 from provision.artifacts.sources.go_modules import GoModules
@@ -28,7 +28,7 @@ _CONTENT = {
 
 @dataclass(frozen=True)
 class Bundle:
-    """What `ensure` returns: `path` has bin/, cni/, images.tar and bundle.json; `versions` is by component.
+    """What `ensure` returns: `path` has bin/, cni/, bpf/, images.tar and bundle.json; `versions` is by component.
 
     `source` and `reason` say where it came from; `node_image` is a name in mcastlab's Podman storage.
     """
@@ -72,6 +72,7 @@ class Maker:
     def item(self) -> Item:
         parts = {name: self.choice.source.item(component).key for name, component in self.versions.components.items()}
         parts |= {"images": self.images.cluster_item().key, "node": self.images.node_item().key}
+        parts["policy-programs"] = self._programs_item().key
         key = key_of(parts=parts, content=repr(_CONTENT), script=text_digest(Path(__file__)))
         return Item("bundle", key, "bundle", folder="bundles")
 
@@ -95,7 +96,7 @@ class Maker:
     def items(self) -> list[Item]:
         """The bundle and its parts, in the order in which they are made."""
         components = [self.choice.source.item(component) for component in self.versions.components.values()]
-        return [*components, self.images.cluster_item(), self.images.node_item(), self.item]
+        return [self._programs_item(), *components, self.images.cluster_item(), self.images.node_item(), self.item]
 
     def verify(self) -> list[str]:
         """What is wrong with the cached files, by reading all of them; empty when nothing is."""
@@ -106,7 +107,12 @@ class Maker:
                 problems.append(f"{path}: {found}")
         return problems
 
+    def _programs_item(self) -> Item:
+        return bpf_object.item(self.images.architecture)
+
     def _make(self, folder: Path, report: Report) -> None:
+        # First, as it takes a second: a missing compiler is not to be found after minutes of building.
+        programs = bpf_object.ensure(self.images.architecture, self.store, report)
         for name in self.versions.components:
             self.images.component(name, report)
         node, cluster = self.images.node(report), self.images.cluster(report)
@@ -116,8 +122,11 @@ class Maker:
                 part = self.images.component(name, report)
                 for command in commands or _commands(part):
                     os.link(part / command, folder / place / command)
+        (folder / "bpf").mkdir()
+        os.link(programs / bpf_object.OBJECT, folder / "bpf" / bpf_object.OBJECT)
         os.link(cluster / "images.tar", folder / "images.tar")
-        (folder / DOCUMENT).write_text(json.dumps(self._document(node, cluster), indent=2, sort_keys=True) + "\n")
+        document = self._document(node, cluster) | {"policy_object": _load(programs / bpf_object.RECORD)}
+        (folder / DOCUMENT).write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
 
     def _document(self, node: Path, cluster: Path) -> dict[str, Any]:
         images = _load(cluster / "images.json")

@@ -113,17 +113,26 @@ class Bench:
         return not self.foreign and emulated(self.remotes.get(self.lab.control_plane.name))
 
     def lacks(self, needs: Sequence[str]) -> str:
-        """Why a check that needs all of these cannot be made here; empty where it can. A lab has all of it."""
-        if not self.foreign:
-            return ""
+        """Why a check that needs all of these cannot be made here; empty where it can.
+
+        A lab has all of it, but perhaps a kernel that does not take the policy's programs.
+        """
         for need in needs:
+            if need == "switch" and (reason := self._no_switch()):
+                return reason
+            if not self.foreign:
+                continue
             if need == "image" and not self.tools_image:
                 return "no image with python3 and socat is known to this cluster: name one, --image REFERENCE"
-            if need == "switch" and (found := self.found()).backend is None:
-                return f"multicast by namespace is not known here: {found.why}"
             if need in _ONLY_LABS:
                 return _ONLY_LABS[need]
         return ""
+
+    def _no_switch(self) -> str:
+        found = self.found()
+        if found.backend is None:
+            return f"multicast by namespace is not known here: {found.why}"
+        return found.obstacle
 
     def node(self) -> HostPlace:
         """The node on its own pod network: its end of the bridge. Only a lab's can be logged in to."""

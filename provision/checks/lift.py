@@ -1,56 +1,33 @@
-"""Taking the policy away for some pods for a moment, to show that it, and nothing else, kept their datagrams out.
+"""Taking the policy away for one group for a moment, to show that it, and nothing else, kept its datagrams out.
 
-A rule at the head of a hook of the node's table `bridge mcastlab` lets what it matches pass; the agent's own rules and
-everybody else's isolation stay as they are. The ports that it names go away with their pods: a rule that a killed run
-left behind matches nothing.
+The node's programs let the group through everywhere: past namespaces, the switch and the node's border. All other
+groups stay as they are. It ends by itself: a run that was killed leaves nothing behind.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from provision.checks.places import PodPlace
-from provision.errors import HostError
 from provision.remote import Remote
 
-_TABLE = ["bridge", "mcastlab"]
-_SECONDS = 60.0
+_LIFT = ("env", "PYTHONPATH=/usr/local/lib/mcastlab", "/usr/bin/python3", "-m", "multicast_policy.lift")
+_MOST_SECONDS = 30.0  # the node grants no more
+_COMMAND_SECONDS = 60.0
 
 
 @contextmanager
-def lifted(node: Remote, hook: str, matches: Sequence[Sequence[str]]) -> Iterator[None]:
-    """While the block runs, what one of `matches` (words of an nft rule) fits passes `hook` of the policy.
+def lifted(node: Remote, group: str, seconds: float = _MOST_SECONDS) -> Iterator[Callable[[], None]]:
+    """While the block runs, and for at most `seconds`, `group` passes everywhere.
 
-    Raises HostError when the node has no such table.
+    What the block gets begins these seconds anew. Raises CommandError when the node has no such policy.
     """
-    handles: list[str] = []
+
+    def lift() -> None:
+        node.run([*_LIFT, group, f"{seconds:g}"], _COMMAND_SECONDS)
+
     try:
-        for match in matches:
-            words = [*_TABLE, hook, *match, "accept", "comment", '"mcastlab check"']
-            done = node.run(["nft", "--json", "--echo", "--handle", "insert", "rule", *words], _SECONDS)
-            handles.append(_handle(done.stdout))
-        yield
+        lift()
+        yield lift
     finally:
-        for handle in handles:
-            node.run(["nft", "delete", "rule", *_TABLE, hook, "handle", handle], _SECONDS, check=False)
-
-
-def port_of(node: Remote, place: PodPlace) -> str:
-    """The name of the bridge's port that a pod is behind: the other end of its interface."""
-    index = place.run(["cat", f"/sys/class/net/{place.interface}/iflink"], _SECONDS).stdout.strip()
-    links = json.loads(node.run(["ip", "-json", "link"], _SECONDS).stdout)
-    for link in links:
-        if str(link["ifindex"]) == index:
-            return str(link["ifname"])
-    raise HostError(f"The node has no interface {index}, which should be the other end of {place.label}")
-
-
-def _handle(text: str) -> str:
-    """The handle of the rule in what `nft --json --echo --handle` printed."""
-    for item in json.loads(text)["nftables"]:
-        for rule in item.values():
-            if isinstance(rule, dict) and "rule" in rule:
-                return str(rule["rule"]["handle"])
-    raise HostError("nft did not say which rule it made", detail=text)
+        node.run([*_LIFT, group, "0"], _COMMAND_SECONDS, check=False)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from provision.checks.context import BRIDGE, Bench
-from provision.checks.lift import lifted, port_of
+from provision.checks.lift import lifted
 from provision.checks.made_pods import IDLE
 from provision.checks.peers import Peer, Reports
 from provision.checks.places import Place
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.checks.together import sentence, together
+from provision.checks.together import sentence, together, together_while
 
 _SECONDS = 2.0
 _NODE = ("node", "hostnet")
@@ -27,11 +27,10 @@ def run(bench: Bench) -> Outcome:
     within = [reports.throughout("red1", "red2", begin, end), reports.throughout("red2", "red1", begin, end)]
     if problem := sentence([*within, *_crossed(reports)]):
         return failed(problem, *figures)
-    node = bench.node().remote
-    port = port_of(node, bench.rooms.place("red-on", "red1"))
-    group = ["ip", "daddr", stream.group]  # of this check only: others run beside it, in the same pods
-    with lifted(node, "input", [[*group, "iifname", port]]), lifted(node, "output", [[*group, "oifname", port]]):
-        without = together(_peers({tag: places[tag] for tag in ("red1", *_NODE)}), stream, _SECONDS / 2)
+    peers = _peers({tag: places[tag] for tag in ("red1", *_NODE)})
+    # The group is of this check only: others run beside it, in the same pods.
+    with lifted(bench.node().remote, stream.group) as again:
+        without, _ = together_while(peers, stream, _SECONDS / 2, lambda _length: again())
     begin, end = without.interval
     heard = [without.throughout(tag, "red1", begin, end) for tag in _NODE]
     heard += [without.throughout("red1", tag, begin, end) for tag in _NODE]

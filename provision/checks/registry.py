@@ -40,7 +40,7 @@ GROUPS = {
 class Check:
     """A named proof; `summary` is one line for `mcastlab check --list`.
 
-    `usual` checks run with `mcastlab up` and when none is named. `needs` is what a foreign cluster may lack.
+    `usual` checks run with `mcastlab up` and when none is named. `needs` is what a cluster may lack.
     """
 
     name: str
@@ -125,7 +125,7 @@ CHECKS: tuple[Check, ...] = (
         node_isolation.run,
         "namespace",
         usual=False,
-        needs=_HOSTS,
+        needs=("hosts", "switch"),
     ),
     Check(
         "hello",

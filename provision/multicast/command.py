@@ -6,7 +6,7 @@ import json as json_module
 from collections.abc import Sequence
 
 from provision.kube import Kube
-from provision.multicast import show
+from provision.multicast import figures, lab, show
 from provision.multicast.detect import Found, detect
 from provision.multicast.macvlan import Attached, still_attached
 from provision.multicast.switch import Changed, disable, enable, status
@@ -22,14 +22,22 @@ def switch(kube: Kube, verb: str, names: Sequence[str], *, as_json: bool) -> Non
 
 
 def show_status(kube: Kube, names: Sequence[str], *, as_json: bool) -> None:
-    """Print how namespaces stand."""
+    """Print how namespaces stand; of those that are named, in a lab, what their pods sent and heard as well."""
     found = detect(kube)
     states = status(kube, found, names)
+    counted = figures.read(kube) if names and found.backend is lab.BACKEND else None
     if as_json:
-        print(json_module.dumps({**show.cluster(found), "namespaces": show.states(states)}, indent=2))
-    else:
-        console().print(show.cluster_line(found), highlight=False, markup=False, soft_wrap=True)
-        console().print(show.state_table(states))
+        entries = show.states(states)
+        data = {**show.cluster(found), "namespaces": entries}
+        if counted:
+            entries = [{**entry, "pods": figures.data(counted, entry["namespace"])} for entry in entries]
+            data |= {"namespaces": entries, "unread": list(counted.unread)}
+        print(json_module.dumps(data, indent=2))
+        return
+    console().print("\n".join(show.cluster_lines(found)), highlight=False, markup=False, soft_wrap=True)
+    console().print(show.state_table(states))
+    if counted:
+        console().print(figures.table(counted, [item.namespace for item in states]))
 
 
 def _print_changes(
@@ -38,5 +46,5 @@ def _print_changes(
     if as_json:
         print(json_module.dumps({**show.cluster(found), "namespaces": show.changes(done, attached)}, indent=2))
         return
-    lines = [show.cluster_line(found), *show.change_lines(verb, done, attached)]
+    lines = [*show.cluster_lines(found), *show.change_lines(verb, done, attached)]
     console().print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)

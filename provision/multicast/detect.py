@@ -61,6 +61,9 @@ def detect(kube: Kube) -> Found:
     present = workloads(kube)
     components = {item.name: item.components(present) for item in BACKENDS}
     backend, why = choose(network_type, components)
+    if backend is None and network_type == lab.BACKEND.network_type and components[lab.BACKEND.name]:
+        # An agent that says why it cannot work is not ready, and yet is no riddle.
+        backend = lab.BACKEND if lab.refusals(lab.statuses(kube)) else None
     if backend is None:
         return Found(None, network_type, why)
     facts, obstacle = backend.settings(kube, present)
@@ -68,11 +71,17 @@ def detect(kube: Kube) -> Found:
 
 
 def wait_until_detected(kube: Kube) -> Found:
-    """What a lab is once its agents run, which may have been made a moment ago; raises WaitError."""
+    """What a lab is once its agents run and have said whether they can work; raises WaitError.
+
+    It may have been made a moment ago.
+    """
 
     def probe() -> Found | NotYet:
         found = detect(kube)
-        return found if found.backend else NotYet(found.why)
+        if found.backend is None:
+            return NotYet(found.why)
+        silent = lab.silent(kube) if found.backend is lab.BACKEND and not found.obstacle else []
+        return NotYet("; ".join(silent)) if silent else found
 
     return until("the lab's multicast policy to run", probe, Deadline.after(_AGENT_SECONDS), interval=0.5)
 

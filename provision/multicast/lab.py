@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from provision.errors import HostError
 from provision.kube import Kube, Object
 from provision.multicast.annotations import (
     ON_NAMESPACE,
@@ -23,7 +24,7 @@ from provision.wait import Deadline, NotYet, until
 _API = "/apis/mcastlab.io/v1alpha1"
 POLICY = f"{_API}/multicastpolicies/cluster"
 NODES = f"{_API}/nodemulticasts"
-_NAMESPACE, _AGENT = "mcastlab-system", "multicast-policy"
+NAMESPACE, AGENT = "mcastlab-system", "multicast-policy"
 _INTERVAL = 0.05
 
 
@@ -39,14 +40,17 @@ class Policy:
 class LabBackend:
     name: str = "lab"
     network_type: str = "mcastlab"
-    workload: str = f"DaemonSet {_NAMESPACE}/{_AGENT}"
-    remedy: str = "`mcastlab up` puts the agent back; `mcastlab logs DIR` has its log"
+    workload: str = f"DaemonSet {NAMESPACE}/{AGENT}"
+    remedy: str = "Use a kernel, and a container around it, that allows bpf(); without one, enable no namespace"
 
     def components(self, present: Sequence[Workload]) -> list[Workload]:
-        return [item for item in present if (item.kind, item.namespace, item.name) == ("DaemonSet", _NAMESPACE, _AGENT)]
+        return [item for item in present if (item.kind, item.namespace, item.name) == ("DaemonSet", NAMESPACE, AGENT)]
 
     def settings(self, kube: Kube, present: Sequence[Workload]) -> tuple[tuple[str, ...], str]:
-        return (), ""
+        seen = statuses(kube)
+        refused = refusals(seen)
+        notes = (f"node '{node}': {note}" for node, said in seen.items() for note in said.get("notes") or [])
+        return (*refused, *notes), "; ".join(refused)
 
     def marks(self, kube: Kube, namespace: Object) -> tuple[Mark, ...]:
         other = kube.find(netnamespace_path(namespace["metadata"]["name"]))
@@ -61,8 +65,8 @@ class LabBackend:
         return edits
 
     def force(self, kube: Kube, names: Sequence[str]) -> list[Force]:
-        policy = read_policy(kube)
-        missing, count = behind(kube, policy.generation)
+        policy, nodes = read_policy(kube), _names(kube)
+        missing, count = late(nodes, statuses(kube), policy.generation), len(nodes)
         forces = []
         for name in names:
             state = "on" if name in policy.names else "off"
@@ -85,8 +89,11 @@ class LabBackend:
         generation = until(what, listed, deadline, interval=_INTERVAL, remedy=remedy).generation
 
         def acknowledged() -> int | NotYet:
-            missing, count = behind(kube, generation)
-            return NotYet("; ".join(missing)) if missing else count
+            nodes, seen = _names(kube), statuses(kube)
+            if refused := refusals(seen):
+                raise HostError(f"{', '.join(names)} cannot {doing}: {'; '.join(refused)}", remedy=self.remedy)
+            missing = late(nodes, seen, generation)
+            return NotYet("; ".join(missing)) if missing else len(nodes)
 
         count = until(f"{what} on every node", acknowledged, deadline, interval=_INTERVAL, remedy=remedy)
         return [Force("on" if on else "off", f"{count} of {count} nodes") for _ in names]
@@ -103,19 +110,39 @@ def read_policy(kube: Kube) -> Policy:
     return Policy(found["metadata"].get("generation", 0), frozenset(item["name"] for item in listed))
 
 
-def behind(kube: Kube, generation: int) -> tuple[list[str], int]:
-    """(a sentence for each node that does not enforce this generation of the policy, the number of nodes)."""
-    nodes = [node.name for node in kube.nodes()]
-    seen = {item["metadata"]["name"]: item.get("status") or {} for item in kube.items(NODES)}
-    return late(nodes, seen, generation), len(nodes)
+def statuses(kube: Kube) -> dict[str, Object]:
+    """What the agents report of their nodes, by node; empty of one that has not reported yet."""
+    return {item["metadata"]["name"]: item.get("status") or {} for item in kube.items(NODES)}
 
 
-def late(nodes: Sequence[str], seen: dict[str, Object], generation: int) -> list[str]:
+def refusals(seen: Mapping[str, Object]) -> list[str]:
+    """A sentence for each node whose kernel does not take the policy's programs."""
+    return [_refusal(node, status["refused"]) for node, status in seen.items() if status.get("refused")]
+
+
+def silent(kube: Kube) -> list[str]:
+    """A sentence for each node whose agent has not reported anything yet."""
+    seen = statuses(kube)
+    return [f"node '{node}' has not reported yet" for node in _names(kube) if not seen.get(node)]
+
+
+def _refusal(node: str, reason: str) -> str:
+    return f"node '{node}' cannot keep namespaces apart: {reason}"
+
+
+def _names(kube: Kube) -> list[str]:
+    return [node.name for node in kube.nodes()]
+
+
+def late(nodes: Sequence[str], seen: Mapping[str, Object], generation: int) -> list[str]:
+    """A sentence for each node that does not enforce this generation of the policy."""
     problems = []
     for node in nodes:
         status = seen.get(node)
         if status is None:
             problems.append(f"node '{node}' has no agent that reports")
+        elif status.get("refused"):
+            problems.append(_refusal(node, status["refused"]))
         elif status.get("error"):
             problems.append(f"node '{node}': {status['error']}")
         elif status.get("observedGeneration", 0) < generation:

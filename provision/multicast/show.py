@@ -28,9 +28,9 @@ def cluster(found: Found) -> dict[str, Any]:
     }
 
 
-def cluster_line(found: Found) -> str:
-    """The same as one line."""
-    return "; ".join([f"Backend {found.name}: {found.why}", *found.facts])
+def cluster_lines(found: Found) -> list[str]:
+    """The same as lines."""
+    return [visible(line) for line in (f"Backend {found.name}: {found.why}", *(f"  {fact}" for fact in found.facts))]
 
 
 def changes(done: Sequence[Changed], attached: Mapping[str, Sequence[Attached]]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from provision.config import Lab
 from provision.errors import CommandError, HostError, InputError, McastlabError
 from provision.firewall import drops
 from provision.paths import cache_dir
+from provision.providers import programs
 from provision.run import as_root, run
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _KERNEL = (
     ("macvlan on a bridge", "ip link add b0 type bridge && ip link add link b0 name m0 type macvlan mode bridge"),
     ("bridge snooping", "ip link add b0 type bridge mcast_snooping 1 mcast_querier 1"),
     ("veth pairs", "ip link add v0 type veth peer name v1"),
-    ("nftables", "nft add table bridge t && nft add table inet t"),
+    ("nftables", "nft add table ip t"),
 )
 
 
@@ -61,7 +62,8 @@ def of_containers(lab: Lab, bridges: frozenset[str]) -> list[McastlabError]:
 
 
 def _for_containers(lab: Lab, bridges: frozenset[str]) -> tuple[Probe, ...]:
-    return (_kernel, lambda: _room(lab), lambda: _subnets(lab, bridges), lambda: _firewall(lab, bridges))
+    mine: tuple[Probe, ...] = (_kernel, lambda: _programs(lab), lambda: _room(lab))
+    return (*mine, lambda: _subnets(lab, bridges), lambda: _firewall(lab, bridges))
 
 
 def _answers(probes: tuple[Probe, ...]) -> list[McastlabError]:
@@ -124,6 +126,19 @@ def _kernel() -> Iterable[McastlabError]:
                 detail=done.stderr,
                 remedy="Load its module, or use a kernel that has it",
             )
+
+
+def _programs(lab: Lab) -> Iterable[McastlabError]:
+    if not lab.multicast.namespaces:
+        return
+    done = run(as_root(programs.argv_here()), timeout=30, check=False)
+    if done.returncode != 0:
+        yield HostError(
+            "This machine's kernel takes no programs (eBPF) at interfaces, without which namespaces are not kept apart",
+            where=programs.WHERE,
+            detail=done.stderr,
+            remedy=programs.REMEDY,
+        )
 
 
 def available_gib() -> float:

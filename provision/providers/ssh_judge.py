@@ -9,6 +9,7 @@ from typing import Any
 from provision.config import Host, Lab
 from provision.errors import HostError, McastlabError
 from provision.firewall import drops
+from provision.providers import programs
 
 Facts = Mapping[str, Any]
 Finding = tuple[str, str, str]
@@ -26,7 +27,7 @@ _DISK = {"control-plane": 4.0, "source": 0.5}
 def judge(lab: Lab, host: Host, facts: Facts, where: str) -> list[McastlabError]:
     """Everything that keeps this host from its place in `lab`; `where` is its SSH endpoint."""
     found = [*_system(facts)]
-    for rule in (_kernel, _room, _interface, _networks, _firewall, _membership):
+    for rule in (_kernel, _programs, _room, _interface, _networks, _firewall, _membership):
         found += rule(lab, host, facts)
     return [
         HostError(f"Host '{host.name}' {what}", where=where, detail=detail, remedy=do) for what, detail, do in found
@@ -53,6 +54,12 @@ def _kernel(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
             module = {"bridge snooping": "bridge", "nftables": "nf_tables"}.get(feature, feature)
             remedy = f"Load its module (modprobe {module}), or boot a kernel that has it; Debian's own has"
             yield f"has a kernel that cannot do {feature}", detail, remedy
+
+
+def _programs(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
+    if host.role == "control-plane" and lab.multicast.namespaces and facts["programs"]:
+        what = "has a kernel that takes no programs (eBPF) at interfaces, which `multicast.namespaces` needs"
+        yield what, facts["programs"], programs.REMEDY
 
 
 def _room(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:

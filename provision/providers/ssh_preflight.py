@@ -12,6 +12,7 @@ from typing import Any
 from provision.config import Host, Lab
 from provision.errors import HostError, McastlabError
 from provision.paths import ROOT
+from provision.providers import programs
 from provision.providers.base import Machine
 from provision.providers.ssh_judge import judge
 from provision.remote import Remote
@@ -54,8 +55,8 @@ def _ask(lab: Lab, machine: Machine) -> Answer:
                 return Answer(machine, None, tuple(refused))
         with Remote(machine) as remote:
             pods = "yes" if carries_pods(lab.host(machine.name)) else "no"
-            program = ["python3", "-I", "-S", "-c", _PROBE.read_text(), _CLAIM.read_text(), lab.name, pods]
-            done = remote.run(program, _PROBE_SECONDS)
+            given = [_CLAIM.read_text(), lab.name, pods, programs.SOURCE.read_text()]
+            done = remote.run(["python3", "-I", "-S", "-c", _PROBE.read_text(), *given], _PROBE_SECONDS)
             return Answer(machine, json.loads(done.stdout))
     except McastlabError as error:
         return Answer(machine, None, (error,))

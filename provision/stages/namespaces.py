@@ -17,8 +17,10 @@ class Namespaces:
         if not names:
             return "none is enabled by lab.yml"
         kube = Kube(state.directory.kubeconfig)
+        found = wait_until_detected(kube)
+        found.needed()  # before a namespace is made for nothing
         applied = [kube.apply(manifest) for manifest in render.multicast_namespaces(lab)]
-        done = multicast.enable(kube, wait_until_detected(kube), names)
+        done = multicast.enable(kube, found, names)
         if any(item.change != "unchanged" for item in applied) or any(item.written for item in done):
             state.withdraw_early()
         return ", ".join(f"{item.namespace} {item.force}" for item in done)

@@ -42,6 +42,23 @@ def test_a_kernel_that_lacks_something(feature: str) -> None:
     )
 
 
+def test_a_kernel_that_takes_no_programs_keeps_out_only_who_lists_namespaces() -> None:
+    facts = RECORDED | {"programs": "bpf(): Operation not permitted"}
+    where = "root@192.0.2.11:22"
+    listed = lab().multicast.model_copy(update={"namespaces": ("app",)})
+    listing = lab().model_copy(update={"multicast": listed})
+    assert judge(lab(), lab().host("k8s"), facts, where) == []
+    (problem,) = judge(listing, lab().host("k8s"), facts, where)
+    assert str(problem) == (
+        "root@192.0.2.11:22: Host 'k8s' has a kernel that takes no programs (eBPF) at interfaces, which"
+        " `multicast.namespaces` needs\n"
+        "  | bpf(): Operation not permitted\n"
+        "  remedy: Leave `multicast.namespaces` empty, or use a kernel, and a container around it, that allows bpf()"
+    )
+    told_of_source = [str(found) for found in judge(listing, lab().host("mcastsrc"), facts, where)]
+    assert not any("eBPF" in text for text in told_of_source)
+
+
 def test_a_small_host() -> None:
     def shrink(facts: dict[str, Any]) -> None:
         facts["memory"] = 2**30

@@ -1,4 +1,4 @@
-"""What the tests of multicast-policy need: root, nft, and the real CNI plug-ins."""
+"""What the tests of multicast-policy need: root, clang, and the real CNI plug-ins."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from provision.artifacts import bpf_object, golang
 from provision.paths import cache_dir
 from tests.integration.multicast_policy.policy_node import Node
 
@@ -27,11 +28,31 @@ def cni_bin() -> Path:
     pytest.fail("no folder with the CNI plug-ins was found: set MCASTLAB_CNI_BIN, or run `mcastlab artifacts build`")
 
 
+@pytest.fixture(scope="session")
+def policy_object(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled programs."""
+    folder = tmp_path_factory.mktemp("object")
+    bpf_object.make_object(folder, golang.architecture(), lambda _said: None)
+    return folder / "policy.o"
+
+
 @pytest.fixture
-def node(tmp_path: Path, cni_bin: Path) -> Iterator[Node]:
-    """A node of its own for each test, with the default drop loaded and no agent."""
+def bare_node(tmp_path: Path, cni_bin: Path) -> Iterator[Node]:
+    """A node whose kernel takes no programs: what passes there is what they keep out."""
     made = Node(tmp_path, cni_bin)
     try:
+        made.refuse("it is bare")
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def node(tmp_path: Path, cni_bin: Path, policy_object: Path) -> Iterator[Node]:
+    """A node of its own for each test, with the programs loaded and no agent."""
+    made = Node(tmp_path, cni_bin)
+    try:
+        made.load(policy_object)
         yield made
     finally:
         made.close()

@@ -46,16 +46,6 @@ def ipv6(source: str, group: str, kind: int, body: bytes, *, hops: int = 1, mac:
     return ((mac or _to(group)) + MAC + b"\x86\xdd" + head + alert + message).hex()
 
 
-def behind_ah(frame: str) -> str:
-    """An IPv6 frame of `ipv6` with an authentication header (RFC 4302) between hop-by-hop header and message."""
-    octets = bytes.fromhex(frame)
-    start = 14 + 40
-    alert, message = bytes([51]) + octets[start + 1 : start + 8], octets[start + 8 :]
-    header = bytes([ICMPV6, 4, 0, 0]) + bytes(4) + bytes(4) + bytes(12)
-    length = struct.pack("!H", len(alert + header + message))
-    return (octets[:18] + length + octets[20:start] + alert + header + message).hex()
-
-
 def igmp(kind: int, body: bytes, delay: int = 100) -> bytes:
     """An IGMP message with its checksum."""
     message = bytes([kind, delay, 0, 0]) + body
@@ -67,11 +57,10 @@ def udp(source: str, group: str, text: str, port: int = 5005) -> str:
     return ipv4(source, group, UDP, struct.pack("!HHHH", port, port, 8 + len(text), 0) + text.encode())
 
 
-def queries(source: str, source6: str) -> list[str]:
+def queries(source: str, source6: str, victim: bytes) -> list[str]:
     """Everything that would make a port a router's or silence the bridge's own queries, in every version."""
     v1, v2, v3 = igmp(0x11, bytes(4), 0), igmp(0x11, bytes(4)), igmp(0x11, bytes(8))
     mld1, mld2 = bytes(20), bytes(24)
-    victim = MAC
     return [
         *(ipv4(source, "224.0.0.1", IGMP, message) for message in (v1, v2, v3)),
         ipv4(source, "224.0.0.1", IGMP, v2, mac=victim),

@@ -45,7 +45,7 @@ def hear(interface: str, *groups: str) -> None:
     print(json.dumps("ready"), flush=True)
     while True:
         for sock in select.select(list(sockets), [], [])[0]:
-            data, sender = sock.recvfrom(2000)
+            data, sender = sock.recvfrom(65535)
             print(json.dumps([data.decode(), sender[0], sockets[sock]]), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""A node as a network namespace with the role's own bridge and default drop, and pods made by the real CNI plug-ins."""
+"""A node as namespaces with the role's own bridge and programs, and pods made by the real CNI plug-ins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from agents.multicast_policy import bind, hooks
 from provision.templating import evaluate, render_file
+from provision.wait import Deadline, NotYet, until
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
@@ -83,6 +85,11 @@ class Pod:
         self.hearing = self.node.peer(self.netns, "hear", "eth0", *groups)
         assert self.hearing.next() == "ready"
 
+    def unlimited(self) -> None:
+        """Let the pod's sockets join as many groups as they like; a kernel allows 20 and 64 by default."""
+        for name in ("ipv4/igmp_max_memberships",):
+            run("ip", "netns", "exec", self.netns, "sh", "-c", f"echo 1000 >/proc/sys/net/{name}")
+
     def heard(self) -> set[str]:
         assert self.hearing
         return {text for text, _, _ in self.hearing.all[1:]}
@@ -99,6 +106,11 @@ class Pod:
         return next(line.split()[-1] for line in shown.splitlines() if "eth0" in line)
 
 
+def mac_of(pod: Pod) -> bytes:
+    """The MAC address of a pod's interface."""
+    return bytes.fromhex(next(i["mac"] for i in pod.result["interfaces"] if i.get("sandbox")).replace(":", ""))
+
+
 class Node:
     """Made in a moment, gone without a trace."""
 
@@ -109,12 +121,10 @@ class Node:
         self.started: list[Lines] = []
         self.agent: Lines | None = None
         self.generation = 0
-        (folder / "ports").mkdir()
         run("ip", "netns", "add", self.netns)
+        self.holder = self._hold()
         self.ip("link", "set", "lo", "up")
         self._bridge()
-        (folder / "base.nft").write_text(base())
-        self.exec("nft", "-f", folder / "base.nft")
 
     def _bridge(self) -> None:
         """By the commands of the unit that role pod_network writes."""
@@ -133,21 +143,71 @@ class Node:
             if line.startswith("ExecStart="):
                 self.exec(*shlex.split(line.removeprefix("ExecStart=").removeprefix("-")))
 
+    def _hold(self) -> subprocess.Popen[str]:
+        """A process with the node's network and its own view of the places that are the same on every node."""
+        argv = ["nsenter", f"--net=/run/netns/{self.netns}", "unshare", "--mount", "--propagation", "slave"]
+        script = f"""set -e
+            mount -t sysfs sysfs /sys
+            mkdir -p {hooks.FOLDER} && mount --bind {self.folder} {hooks.FOLDER}
+            mount -t tmpfs tmpfs /usr/local/lib && mkdir {bind.LIBRARY} && mount --bind {ROOT}/agents {bind.LIBRARY}
+            echo ready; exec sleep infinity"""
+        holder = subprocess.Popen([*argv, "sh", "-c", script], stdout=subprocess.PIPE, text=True)
+        assert holder.stdout
+        assert holder.stdout.readline() == "ready\n"
+        return holder
+
+    def inside(self, *argv: str | Path) -> list[str | Path]:
+        """The words that run `argv` on the node, as root."""
+        return ["nsenter", f"--target={self.holder.pid}", "--net", "--mount", f"--wd={ROOT}", "--", *argv]
+
     def exec(self, *argv: str | Path, **more: Any) -> str:
-        return run("ip", "netns", "exec", self.netns, *argv, **more)
+        return run(*self.inside(*argv), **more)
+
+    def load(self, object_file: Path, kind: str = "") -> None:
+        """The policy's programs, as the node's unit loads them; by a kind of hook, or the one that the loader takes."""
+        run(*self.loading(object_file, kind))
+
+    def loading(self, object_file: Path, kind: str = "") -> list[str | Path]:
+        """The words that do so."""
+        kinds = [f"HOOKS={kind}"] if kind else []
+        words = ["env", f"PYTHONPATH={bind.LIBRARY}", f"BRIDGE={BRIDGE}", *kinds]
+        return self.inside(*words, "/usr/bin/python3", "-S", "-m", "multicast_policy.loader", object_file)
+
+    def pins(self) -> list[str]:
+        """The folders of pinned objects."""
+        return self.exec("find", f"{hooks.FOLDER}/bpf", "-mindepth", "1", "-maxdepth", "1", "-type", "d").split()
+
+    def pinned(self) -> str:
+        """The folder that is the current one, or nothing."""
+        return self.exec("sh", "-c", f"[ ! -e {hooks.PINS}/from_pod ] || readlink {hooks.PINS}").strip()
+
+    def told(self, word: str, seconds: float = 15) -> str:
+        """The keeper's note that has `word` in it, once there is one."""
+
+        def found() -> str | NotYet:
+            assert self.agent
+            notes = [note for line in self.agent.all if "notes" in line for note in line["notes"] if word in note]
+            return notes[-1] if notes else NotYet("none")
+
+        return until(f"a note on {word}", found, Deadline.after(seconds), interval=0.1)
 
     def ip(self, *argv: str) -> str:
         return run("ip", "-n", self.netns, *argv)
 
+    def refuse(self, reason: str) -> None:
+        """As if the kernel took no programs."""
+        (self.folder / "ports").mkdir(exist_ok=True)
+        (self.folder / hooks.REFUSED).write_text(reason)
+
     def peer(self, netns: str, *argv: str) -> Lines:
+        """A process of peer.py in a network namespace, the node's or a pod's."""
         lines = Lines(["ip", "netns", "exec", netns, sys.executable, HERE / "peer.py", *argv])
         self.started.append(lines)
         return lines
 
     def start_agent(self, *namespaces: str, node_groups: tuple[str, ...] = ()) -> None:
         """The agent, with a policy in force."""
-        argv = ["ip", "netns", "exec", self.netns, sys.executable, "-m", "tests.integration.multicast_policy.driver"]
-        self.agent = Lines([*argv, self.folder], cwd=ROOT)
+        self.agent = Lines(self.inside(sys.executable, "-m", "tests.integration.multicast_policy.driver"))
         self.started.append(self.agent)
         self.permit(*namespaces, node_groups=node_groups)
         deadline = time.monotonic() + 10
@@ -166,6 +226,8 @@ class Node:
         self.agent.tell({"generation": self.generation, "namespaces": namespaces, "node_groups": node_groups})
         while True:
             status: dict[str, Any] = self.agent.next()
+            if "notes" in status:
+                continue
             if status["generation"] == self.generation or status["error"]:
                 assert status["error"] == ""
                 return status
@@ -185,7 +247,7 @@ class Node:
                 "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}  # fmt: skip
         chain: list[dict[str, Any]] = [
             {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "ipMasq": False, "ipam": ipam},
-            {"type": "bind", "bridge": BRIDGE, "folder": str(self.folder)},
+            {"type": "bind", "bridge": BRIDGE},
         ]
         result: dict[str, Any] = pod.result
         for plugin in chain if command == "ADD" else reversed(chain):
@@ -198,24 +260,54 @@ class Node:
 
     def _plugin(self, name: str, command: str, pod: Pod, config: str) -> str:
         executable = ROOT / "agents/multicast_policy/bind.py" if name == "bind" else self.cni_bin / name
+        about = {"K8S_POD_NAMESPACE": pod.namespace, "K8S_POD_NAME": pod.name, "K8S_POD_UID": pod.id}
         environment = {
             **os.environ, "CNI_COMMAND": command, "CNI_CONTAINERID": pod.id, "CNI_NETNS": f"/run/netns/{pod.netns}",
             "CNI_IFNAME": "eth0", "CNI_PATH": str(self.cni_bin),
-            "CNI_ARGS": f"IgnoreUnknown=1;K8S_POD_NAMESPACE={pod.namespace};K8S_POD_NAME={pod.name}",
+            "CNI_ARGS": ";".join(f"{key}={value}" for key, value in {"IgnoreUnknown": "1", **about}.items()),
         }  # fmt: skip
         interpreter = ["/usr/bin/python3", "-IS"] if name == "bind" else []
-        return run("ip", "netns", "exec", self.netns, *interpreter, executable, text=config, env=environment)
+        return self.exec(*interpreter, executable, text=config, env=environment)
 
     def delete(self, pod: Pod) -> None:
         self.cni("DEL", pod)
         self.pods.remove(pod)
         run("ip", "netns", "del", pod.netns)
 
-    def counters(self) -> dict[str, int]:
-        listing = json.loads(self.exec("nft", "-j", "list", "counters", "table", "bridge", "mcastlab"))
-        return {
-            item["counter"]["name"]: item["counter"]["packets"] for item in listing["nftables"] if "counter" in item
-        }
+    def figures(self) -> dict[str, Any]:
+        """What was counted, as the agent's `figures` prints it; `pods` by name."""
+        shown = json.loads(self.exec(sys.executable, "-m", "agents.multicast_policy.figures"))
+        return {**shown, "pods": {entry["pod"]: entry for entry in shown["pods"]}}
+
+    def has_programs(self, device: str) -> bool:
+        """Whether a port, or the bridge, has its two programs ahead of all others."""
+        return self.exec(sys.executable, "-m", "tests.integration.multicast_policy.hooks_of", "look", device) == "all\n"
+
+    def strip(self, device: str) -> None:
+        """Take a device's programs away, as somebody who is root on the node could."""
+        self.exec(sys.executable, "-m", "tests.integration.multicast_policy.hooks_of", "strip", device)
+
+    def entries(self) -> int:
+        """How many ports the programs know."""
+        script = "from agents.multicast_policy.tables import Tables; print(len(Tables()._slots))"
+        return int(self.exec(sys.executable, "-c", script))
+
+    def settle(self, group: str, members: int) -> None:
+        """Wait until the bridge knows a group's members, and no longer floods as a querier does at first."""
+        for setting in (["mcast_querier", "0"], ["mcast_query_response_interval", "10"], ["mcast_querier", "1"]):
+            self.ip("link", "set", BRIDGE, "type", "bridge", *setting)
+
+        def known() -> bool | NotYet:
+            found = sum(entry["grp"] == group and entry["port"] != BRIDGE for entry in self.groups())
+            return found >= members or NotYet(f"{found} of {members} members are known")
+
+        until(f"the members of {group} to be known", known, Deadline.after(15), interval=0.1)
+        time.sleep(1.1)  # one response interval: as long it floods
+
+    def lift(self, group: str, seconds: float = 20) -> None:
+        """Let a group through everywhere, as `mcastlab check` does for its positive twins."""
+        words = ["env", f"PYTHONPATH={bind.LIBRARY}", "/usr/bin/python3", "-S", "-m", "multicast_policy.lift"]
+        self.exec(*words, group, str(seconds))
 
     def groups(self) -> list[dict[str, Any]]:
         """The bridge's group table."""
@@ -231,10 +323,6 @@ class Node:
             lines.end()
         for pod in self.pods:
             run("ip", "netns", "del", pod.netns)
+        self.holder.kill()
+        self.holder.wait(10)
         run("ip", "netns", "del", self.netns)
-
-
-def base() -> str:
-    """The default drop, as the role renders it for this kernel."""
-    template = ROOT / "roles/multicast_policy/templates/base.nft.j2"
-    return render_file(template, {"multicast_policy_bridge": BRIDGE, "scoped": False})

@@ -134,6 +134,16 @@ def test_a_host_that_cannot_be_a_labs(name: str, hosts: Fleet) -> None:
         compare(told(hosts, lab_data(hosts)), ANSWERS / f"{name}.txt")
 
 
+def test_a_host_that_takes_no_programs_is_refused_only_where_namespaces_are_listed(hosts: Fleet) -> None:
+    """systemd forbids bpf() to sshd, and with it to all that comes by SSH."""
+    folder, again = "/etc/systemd/system/ssh.service.d", "systemctl daemon-reload; systemctl restart ssh"
+    breaking = f"mkdir -p {folder}; printf '[Service]\\nSystemCallFilter=~bpf\\n' > {folder}/no-bpf.conf; {again}"
+    with broken(hosts, "k8s", breaking, f"rm -r {folder}; {again}"):
+        assert told(hosts, lab_data(hosts)) == ""
+        listed = lab_data(hosts) | {"multicast": {"namespaces": ["app"]}}
+        compare(told(hosts, listed), ANSWERS / "no-programs.txt")
+
+
 def test_an_interface_that_does_not_exist(hosts: Fleet) -> None:
     data = lab_data(hosts)
     data["lan"]["interface"] = "eth7"

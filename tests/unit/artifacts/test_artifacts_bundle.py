@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from provision.artifacts import rootfs
+from provision.artifacts import bpf_object, rootfs
 from provision.artifacts.bundle import Maker, listing
 from provision.artifacts.images import ImageMaker
 from provision.artifacts.sources import choose
@@ -72,6 +72,15 @@ def fake_root(spec: RootSpec, _suite: str, _architecture: str, target: Path, _re
             tar.addfile(info, BytesIO(text.encode()))
 
 
+def fake_object(folder: Path, _architecture: str, _report: object) -> None:
+    (folder / "policy.o").write_text("policy")
+    (folder / "policy.json").write_text(json.dumps({"sha256": "12ab", "compiler": "clang version 1"}))
+
+
+def no_compiler(*_: object) -> None:
+    raise HostError("Command 'clang' is missing")
+
+
 @pytest.fixture
 def source() -> FakeSource:
     return FakeSource()
@@ -80,6 +89,7 @@ def source() -> FakeSource:
 @pytest.fixture
 def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: FakeSource) -> Maker:
     monkeypatch.setattr(rootfs, "make_root", fake_root)
+    monkeypatch.setattr(bpf_object, "make_object", fake_object)
     versions, store = load_versions(), Store(tmp_path / "cache")
     choice = choose([source])
     return Maker(versions, choice, ImageMaker(versions, load_images(), source, store, "amd64"), store)
@@ -102,7 +112,9 @@ def test_it_has_all_that_the_contract_names(maker: Maker) -> None:
         *("kubelet", "kubeadm", "kubectl", "containerd", "containerd-shim-runc-v2", "ctr")
     }
     assert {"macvlan", "bridge", "host-local", "portmap"} <= {path.name for path in (bundle.path / "cni").iterdir()}
+    assert [path.name for path in (bundle.path / "bpf").iterdir()] == ["policy.o"]
     document = bundle.document()
+    assert document["policy_object"] == {"sha256": "12ab", "compiler": "clang version 1"}
     assert document["digest"] == bundle.digest == bundle.path.name
     assert document["kubernetes_version"] == version["kubernetes"]
     assert document["etcd_tag"] == version["etcd"]
@@ -127,6 +139,24 @@ def test_a_second_time_it_comes_from_the_cache(maker: Maker, source: FakeSource)
     assert (second.source, second.reason) == ("cache", "made earlier from fake, and no input has changed")
     assert (lines, podman.loaded) == ([], 1)
     assert sorted(source.fetched) == sorted(maker.versions.components)
+
+
+def test_what_is_cached_needs_no_compiler(maker: Maker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first = ensure(maker, FakePodman())
+    monkeypatch.setattr(bpf_object, "make_object", no_compiler)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert ensure(again(maker), FakePodman()).path == first.path
+    assert all(state.startswith("cached in ") for _, _, state in listing(again(maker)))
+    assert again(maker).verify() == []
+
+
+def test_without_a_compiler_nothing_else_is_begun(
+    maker: Maker, source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bpf_object, "make_object", no_compiler)
+    with pytest.raises(HostError, match="Command 'clang' is missing"):
+        ensure(maker, FakePodman())
+    assert source.fetched == []
 
 
 def test_a_node_image_that_was_removed_is_loaded_again(maker: Maker) -> None:
@@ -166,7 +196,7 @@ def test_the_listing_says_what_is_there(maker: Maker) -> None:
     assert set(before.values()) == {"not made yet"}
     ensure(maker, FakePodman())
     after = {name: (version, state) for name, version, state in listing(again(maker))}
-    assert after.keys() == {*maker.versions.components, "images", "node", "bundle"}
+    assert after.keys() == {*maker.versions.components, "policy-programs", "images", "node", "bundle"}
     assert after["etcd"][0] == maker.versions.components["etcd"].version
     assert all(state.startswith("cached in ") for _, state in after.values())
 

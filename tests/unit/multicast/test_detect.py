@@ -142,13 +142,13 @@ def test_a_node_that_has_not_acknowledged_is_named() -> None:
     seen: dict[str, Any] = {
         "a": {"observedGeneration": 7},
         "b": {"observedGeneration": 6},
-        "c": {"observedGeneration": 9, "error": "nft: no such file"},
+        "c": {"observedGeneration": 9, "error": "a map is full"},
         "d": {},
     }
     assert late(["a"], seen, 7) == []
     assert late(["a", "b", "c", "d", "e"], seen, 7) == [
         "node 'b' has generation 6 of 7",
-        "node 'c': nft: no such file",
+        "node 'c': a map is full",
         "node 'd' has generation 0 of 7",
         "node 'e' has no agent that reports",
     ]

@@ -1,0 +1,135 @@
+"""Keeps what must not change on the bridge: programs on every port, no routers' ports, snooping.
+
+Others can change all of it (another CNI configuration, an administrator, a full table of groups). Netlink tells of new
+ports and of filters that went, tcx tells of nothing: so it looks once a second, and at once when netlink has news.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import elf, hooks, loader, ports
+from .enforcer import Enforcer
+
+_LOG = logging.getLogger("multicast-policy")
+_FOLDER = Path(hooks.FOLDER)
+_LOOK_SECONDS, _SETTLE_SECONDS = 1.0, 0.05
+# A pod's port has no record until its ADD is through.
+_STRANGE_AFTER_SECONDS = 5.0
+_LINKS_AND_FILTERS = 1 | 8  # RTMGRP_LINK, RTMGRP_TC of linux/rtnetlink.h
+
+
+@dataclass
+class Seen:
+    """What the last look found, in sentences for the administrator."""
+
+    strangers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    since: dict[str, float] = field(default_factory=dict)
+
+
+class Keeper:
+    """`told` is called when what was seen has changed."""
+
+    def __init__(self, bridge: str, enforcer: Enforcer, told: Callable[[Seen], None]) -> None:
+        self._bridge, self._enforcer, self._told = bridge, enforcer, told
+        self._news = threading.Event()
+        self._programs: hooks.Programs | None = None
+        self._old: hooks.Programs | None = None
+        self._floods = 0
+        self.seen = Seen()
+        self.beat = time.monotonic()
+
+    def listen(self) -> None:
+        """Wake `run` on netlink's news; never returns."""
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as news:
+            news.bind((0, _LINKS_AND_FILTERS))
+            while True:
+                try:
+                    news.recv(1 << 16)
+                except OSError as error:
+                    if error.errno != 105:  # ENOBUFS: some were lost, and looking is what they were for
+                        raise
+                self._news.set()
+
+    def run(self) -> None:
+        """Never returns."""
+        while True:
+            self.beat = time.monotonic()
+            seen = self._look()
+            if (seen.strangers, seen.notes) != (self.seen.strangers, self.seen.notes):
+                self._told(seen)
+            self.seen = seen
+            if self._news.wait(_LOOK_SECONDS):
+                time.sleep(_SETTLE_SECONDS)  # a pod's start is many of them
+                self._news.clear()
+
+    def _look(self) -> Seen:
+        notes: list[str] = []
+        try:
+            programs = self._current()
+            self._give(programs, notes)
+            ports.close_routers(self._bridge)
+            if not ports.snoops(self._bridge):
+                self._floods += 1
+                _LOG.error("snooping was off on '%s', and is on again", self._bridge)
+        except (OSError, ValueError, hooks.HookError, loader.LoadError) as error:
+            _LOG.error("%s", error)
+            notes.append(str(error))
+        if self._floods:
+            notes.append(
+                f"snooping was lost on '{self._bridge}' and put back; times since the agent began: {self._floods}"
+            )
+        return self._strangers(notes)
+
+    def _current(self) -> hooks.Programs:
+        """The programs that are pinned; loaded again when they are not."""
+        if not hooks.stamp():
+            _LOG.error("the pins of the policy's programs were gone: loading them again")
+            data = (_FOLDER / loader.OBJECT).read_bytes()
+            loader.ensure(data, elf.parse(data), kind=(_FOLDER / hooks.KIND).read_text())
+        if self._programs is None or self._programs.stamp != hooks.stamp():
+            if self._old:
+                self._old.close()
+            # Those before are still attached here and there, and are to make room.
+            self._old, self._programs = self._programs, hooks.Programs()
+            self._enforcer.reopen()
+        return self._programs
+
+    def _give(self, programs: hooks.Programs, notes: list[str]) -> None:
+        """Programs to whoever lacks them; a port that cannot be given any is locked until it can."""
+        kind = (_FOLDER / hooks.KIND).read_text()
+        for device in hooks.without(kind, [self._bridge], hooks.BRIDGE, programs):
+            _LOG.error("bridge '%s' had lost its programs", device)
+            try:
+                hooks.attach(kind, [device], hooks.BRIDGE, programs, self._old)
+            except hooks.HookError as error:
+                notes.append(f"bridge '{device}' cannot be given the policy's programs: {error}")
+        known = {port.name for port in self._enforcer.outcome.bound.values()}
+        for device in hooks.without(kind, sorted(ports.on_bridge(self._bridge)), hooks.POD, programs):
+            try:
+                hooks.attach(kind, [device], hooks.POD, programs, self._old)
+            except hooks.HookError as error:
+                if device in ports.on_bridge(self._bridge):
+                    ports.lock(device)
+                    notes.append(f"port '{device}' is locked, since it cannot be given the policy's programs: {error}")
+                continue
+            # A new one is on its way through ADD, most of the time.
+            _LOG.log(logging.WARNING if device in known else logging.DEBUG, "port '%s' had no programs", device)
+            ports.unlock(device)
+
+    def _strangers(self, notes: list[str]) -> Seen:
+        """Ports that no pod of the pod network has: they stay closed for groups, and are told."""
+        now, bound = time.monotonic(), {port.name for port in self._enforcer.outcome.bound.values()}
+        since = {name: self.seen.since.get(name, now) for name in ports.on_bridge(self._bridge) if name not in bound}
+        names = tuple(sorted(name for name, first in since.items() if now - first >= _STRANGE_AFTER_SECONDS))
+        if names:
+            listed = ", ".join(f"'{name}'" for name in names)
+            notes.append(f"{listed} on '{self._bridge}' is no port of the pod network's pods: it is closed for groups")
+        return Seen(names, tuple(notes), since)

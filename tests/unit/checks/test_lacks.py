@@ -1,0 +1,64 @@
+"""What a check needs and a cluster has not: not applicable, with the reason, in a lab as well as elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from provision import config
+from provision.checks import context
+from provision.checks.context import Bench, Context
+from provision.checks.registry import CHECKS, Check
+from provision.checks.result import Outcome
+from provision.checks.runner import CheckRun
+from provision.multicast.detect import Found
+from provision.multicast.lab import BACKEND as LAB
+from provision.multicast.ovn_kubernetes import BACKEND as OVN
+
+REFUSED = "node 'k8s' cannot keep namespaces apart: bpf(): Operation not permitted"
+NOBODY: Any = None  # a cluster that must not be asked
+
+
+def bench(
+    monkeypatch: pytest.MonkeyPatch, found: Found | None, *, foreign: bool = False, image: str = "tools"
+) -> Bench:
+    monkeypatch.setattr(context, "detect" if foreign else "wait_until_detected", lambda _kube: found)
+    return Bench(Context(config.load(None), NOBODY, NOBODY, image, foreign=foreign))
+
+
+def test_a_lab_has_all_and_is_not_asked_for_more_than_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench(monkeypatch, None, image="").lacks(("hosts", "image", "networks", "kubeadm")) == ""
+    assert bench(monkeypatch, Found(LAB, "mcastlab", "it runs")).lacks(("hosts", "switch")) == ""
+
+
+def test_a_kernel_that_takes_no_programs_is_no_failure_of_the_switch_s_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusing = bench(monkeypatch, Found(LAB, "mcastlab", "it runs", (REFUSED,), REFUSED))
+    needing = {check.name for check in CHECKS if refusing.lacks(check.needs) == REFUSED}
+    assert needing == {check.name for check in CHECKS if check.group == "namespace"}
+    assert {refusing.lacks(check.needs) for check in CHECKS} == {"", REFUSED}
+
+
+def test_such_a_check_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(_bench: Bench) -> Outcome:
+        raise AssertionError
+
+    refusing = bench(monkeypatch, Found(LAB, "mcastlab", "it runs", (), REFUSED), foreign=True)
+    check = Check("node-isolation", "", never, "namespace", usual=False, needs=("switch",))
+    (result,) = CheckRun([check], refusing).results(lambda _result: None)
+    assert (result.status, result.reason) == ("not-applicable", REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("needs", "found", "reason"),
+    [
+        (("hosts", "switch"), None, "it needs the lab's hosts: the source, and a node that can be logged in to"),
+        (("image", "switch"), None, "no image with python3 and socat is known to this cluster: name one, --image"),
+        (("switch",), Found(None, "Calico", "it is Calico"), "multicast by namespace is not known here: it is Calico"),
+        (("switch",), Found(OVN, "OVNKubernetes", "", (), "enable-multicast is off"), "enable-multicast is off"),
+    ],
+)
+def test_of_another_cluster_the_first_need_that_is_missing(
+    monkeypatch: pytest.MonkeyPatch, needs: tuple[str, ...], found: Found | None, reason: str
+) -> None:
+    assert bench(monkeypatch, found, foreign=True, image="").lacks(needs).startswith(reason)
