@@ -17,10 +17,12 @@ from .model import Policy, Port, packed
 UNBOUND, NODE, _FIRST = 0, 1, 2  # slots of counters
 MOST = 4096 - _FIRST  # ports: the bridge's own MAC address is among the owners
 MOST_SHARED = 1024
-_PORT, _COUNTS = struct.Struct("=Q6sBxI8s64s4x"), struct.Struct("=7Q")
-_ENABLED_AT = 14
+_PORT, _COUNTS = struct.Struct("=Q6sBxI8s64sI"), struct.Struct("=7Q")
+_ENABLED_AT, _SLOT_AT, _INDEX_AT = 14, 16, 92
+_PLACES = 4096
 _SHAPES = {
-    "ports": bpf.Shape(bpf.HASH, 4, _PORT.size, 4096),
+    "ports": bpf.Shape(bpf.ARRAY, 4, _PORT.size, _PLACES),
+    "far_ports": bpf.Shape(bpf.HASH, 4, _PORT.size, _PLACES),
     "owners": bpf.Shape(bpf.HASH, 8, 4, 4096),
     "shared": bpf.Shape(bpf.HASH, 16, 4, MOST_SHARED),
     "counters": bpf.Shape(bpf.PERCPU_ARRAY, 4, _COUNTS.size, 4096),
@@ -68,9 +70,10 @@ class Tables:
 
     def read(self) -> None:
         """Look at what the kernel really has: an agent before this one wrote it, or somebody changed it."""
-        self._written = {name: self._maps[name].items() for name in ("ports", "owners", "shared")}
-        entries = self._written["ports"].items()
-        self._slots = {struct.unpack("=I", key)[0]: _PORT.unpack(value)[3] for key, value in entries}
+        self._written = {name: self._maps[name].items() for name in _SHAPES if name != "counters"}
+        self._written["ports"] = {key: value for key, value in self._written["ports"].items() if any(value)}
+        entries = [*self._written["ports"].values(), *self._written["far_ports"].values()]
+        self._slots = {entry[-1]: entry[3] for entry in map(_PORT.unpack, entries)}
 
     def write(self, wanted: Wanted) -> int:
         """Bring the maps to it; how many entries that changed.
@@ -80,11 +83,13 @@ class Tables:
         self._give_slots(wanted.ports)
         enabled = frozenset(wanted.policy.namespaces)
         index, mac = wanted.bridge
-        new = {
-            "ports": {_key(i): self._entry(i, port, port.namespace in enabled) for i, port in wanted.ports.items()},
-            "owners": {_owner(p.mac): _key(i) for i, p in wanted.ports.items()} | {_owner(mac): _key(index)},
-            "shared": {packed(group): _key(1) for group in wanted.policy.node_groups},
-        }
+        new: dict[str, dict[bytes, bytes]] = {name: {} for name in self._written}
+        for i, port in wanted.ports.items():
+            place, entry = _key(i % _PLACES), self._entry(i, port, port.namespace in enabled)
+            name, key = ("far_ports", _key(i)) if place in new["ports"] else ("ports", place)
+            new[name][key] = entry
+        new["owners"] = {_owner(p.mac): _key(i) for i, p in wanted.ports.items()} | {_owner(mac): _key(index)}
+        new["shared"] = {packed(group): _key(1) for group in wanted.policy.node_groups}
         return sum(self._bring(name, entries) for name, entries in new.items())
 
     def counts(self, indices: Iterable[int]) -> dict[int, Counts]:
@@ -112,20 +117,31 @@ class Tables:
     def _entry(self, index: int, port: Port, enabled: bool) -> bytes:
         entry = bytearray(_packed_port(port))
         entry[_ENABLED_AT] = enabled
-        struct.pack_into("=I", entry, 16, self._slots[index])
+        struct.pack_into("=I", entry, _SLOT_AT, self._slots[index])
+        struct.pack_into("=I", entry, _INDEX_AT, index)
         return bytes(entry)
 
     def _bring(self, name: str, entries: dict[bytes, bytes]) -> int:
         found, written = self._maps[name], self._written[name]
         gone = written.keys() - entries.keys()
         for key in gone:
-            found.drop(key)
+            self._drop(found, key)
             del written[key]
         changed = [(key, value) for key, value in entries.items() if written.get(key) != value]
         for key, value in sorted(changed, key=lambda item: item[1][_ENABLED_AT : _ENABLED_AT + 1]):
+            if key in written and found.shape.kind == bpf.ARRAY and written[key][_INDEX_AT:] != value[_INDEX_AT:]:
+                # An array's value is not changed in one step: from one port to the next it is nobody's.
+                self._drop(found, key)
             found.put(key, value)
             written[key] = value
         return len(gone) + len(changed)
+
+    @staticmethod
+    def _drop(found: bpf.Map, key: bytes) -> None:
+        if found.shape.kind == bpf.ARRAY:
+            found.put(key, bytes(found.shape.value))
+        else:
+            found.drop(key)
 
 
 def space(namespace: str) -> int:
@@ -137,7 +153,7 @@ def space(namespace: str) -> int:
 def _packed_port(port: Port) -> bytes:
     """A port's entry without slot and switch."""
     found4, found6 = (b"".join(ip_address(address).packed for address in each) for each in (port.v4, port.v6))
-    return _PORT.pack(space(port.namespace), _octets(port.mac), 0, 0, found4, found6)
+    return _PORT.pack(space(port.namespace), _octets(port.mac), 0, 0, found4, found6, 0)
 
 
 def _key(number: int) -> bytes:
