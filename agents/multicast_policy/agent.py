@@ -51,7 +51,7 @@ def main() -> None:
 def _parts(cluster: Cluster, node: str, folder: Path, bridge: str) -> list[threading.Thread]:
     reporter = Reporter(cluster, node)
     enforcer = Enforcer(folder, bridge, reporter.tell)
-    teller = Teller(cluster, node, lambda: by_pod(enforcer.outcome.bound, enforcer.counts()))
+    teller = Teller(cluster, node, folder / "told", lambda: by_pod(enforcer.outcome.bound, enforcer.counts()))
 
     def seen(found: Seen) -> None:
         reporter.note(found.notes)

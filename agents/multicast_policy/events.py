@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from .cluster import Cluster, ClusterError
 
 _LOG = logging.getLogger("multicast-policy")
-_COMPONENT = "multicast-policy"
+_COMPONENT, POD, NODE = "multicast-policy", "MulticastRefused", "MulticastPolicy"
 _LOOK_SECONDS, _AGAIN_SECONDS = 2.0, 600.0
 _WHY = {
     "off": "{} to groups, because multicast is off in namespace '{}': its annotation k8s.ovn.org/multicast-enabled=true"
@@ -28,48 +30,52 @@ Figures = Callable[[], Mapping[str, Any]]
 
 
 class Teller(threading.Thread):
-    """Looks at the counters every two seconds; a pod is told at most every ten minutes, of all since last time."""
+    """Looks at the counters every two seconds; a pod or a node is told a thing at most every ten minutes.
 
-    def __init__(self, cluster: Cluster, node: str, figures: Figures) -> None:
+    When it told whom stands in the file `told`, since an agent that is started again is to know it.
+    """
+
+    def __init__(self, cluster: Cluster, node: str, told: Path, figures: Figures) -> None:
         super().__init__(name="events", daemon=True)
-        self._cluster, self._node, self._figures = cluster, node, figures
-        self._told: dict[str, tuple[float, Mapping[str, Any]]] = {}  # by pod's UID: when, and what it had then
-        self._notes: dict[str, float] = {}
+        self._cluster, self._node, self._path, self._figures = cluster, node, told, figures
+        self._last: dict[str, Mapping[str, Any]] = {}  # by pod's UID: what was counted when it was told
+        self._begun = False
+        self._told = _read(told)  # by UID, or the words on a node: time.time()
 
     def run(self) -> None:
         """Never returns."""
-        first = True
         while True:
             try:
-                self.look(time.monotonic(), only_remember=first)
-                first = False
+                self.look(time.time())
             except OSError as error:
                 _LOG.error("what was counted cannot be read: %s", error)
             time.sleep(_LOOK_SECONDS)
 
-    def look(self, now: float, *, only_remember: bool = False) -> None:
-        """Tell what is new at `now`; what was refused before the agent began is not."""
+    def look(self, now: float) -> None:
+        """Tell pods what is new at `now`; what was counted before the first look is not."""
         pods = {entry["uid"]: entry for entry in self._figures()["pods"] if entry["uid"]}
-        self._told = {uid: told for uid, told in self._told.items() if uid in pods}
+        first, self._begun = not self._begun, True
+        self._last = {uid: last for uid, last in self._last.items() if uid in pods}
         for uid, entry in pods.items():
-            if only_remember:
-                self._told[uid] = (now - _AGAIN_SECONDS, entry)
-                continue
-            when, last = self._told.get(uid, (now - _AGAIN_SECONDS, {}))
-            if now - when < _AGAIN_SECONDS or not (said := refusals(entry, last)):
-                continue
+            last = self._last.setdefault(uid, entry if first else {})
             about = {"kind": "Pod", "namespace": entry["namespace"], "name": entry["pod"], "uid": uid}
-            if self._send(about, "MulticastRefused", said):
-                self._told[uid] = (now, entry)
+            if (said := refusals(entry, last)) and self._once(uid, now, about, POD, said):
+                self._last[uid] = entry
 
     def tell(self, notes: Sequence[str]) -> None:
-        """Tell the node's troubles, each at most every ten minutes."""
-        now = time.monotonic()
+        """Tell the node's troubles, from a thread of their own: whoever calls has other things to do."""
+        about = {"kind": "Node", "name": self._node, "uid": self._node}
         for note in notes:
-            if now - self._notes.get(note, -_AGAIN_SECONDS) >= _AGAIN_SECONDS:
-                self._notes[note] = now
-                about = {"kind": "Node", "name": self._node, "uid": self._node}
-                threading.Thread(target=self._send, args=(about, "MulticastPolicy", note), daemon=True).start()
+            threading.Thread(target=self._once, args=(note, time.time(), about, NODE, note), daemon=True).start()
+
+    def _once(self, key: str, now: float, about: Mapping[str, str], reason: str, message: str) -> bool:
+        if now - self._told.get(key, 0) < _AGAIN_SECONDS or not self._send(about, reason, message):
+            return False
+        self._told = {old: when for old, when in self._told.items() if now - when < _AGAIN_SECONDS} | {key: now}
+        beside = self._path.with_name(f".{self._path.name}")
+        beside.write_text(json.dumps(self._told))
+        beside.replace(self._path)
+        return True
 
     def _send(self, about: Mapping[str, str], reason: str, message: str) -> bool:
         namespace = about.get("namespace", "default")
@@ -92,6 +98,17 @@ class Teller(threading.Thread):
             "reportingComponent": _COMPONENT, "reportingInstance": self._node,
             "firstTimestamp": now, "lastTimestamp": now, "count": 1,
         }  # fmt: skip
+
+
+def _read(path: Path) -> dict[str, float]:
+    try:
+        found = json.loads(path.read_text())
+        return {str(key): float(when) for key, when in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        _LOG.error("'%s' cannot be read, so something may be told again: %s", path, error)
+        return {}
 
 
 def refusals(entry: Mapping[str, Any], last: Mapping[str, Any]) -> str:

@@ -214,31 +214,108 @@ def test_the_controller_leaves_other_networks_and_the_rest_alone(lab: CliLab) ->
         assert "cannot" in as_account(lab, secret, *forbidden, code=1), forbidden
 
 
-def rules(lab: CliLab) -> str:
-    return lab.on("k8s", "nft", "list", "table", "bridge", "mcastlab")
-
-
-def test_rules_stay_without_an_agent_and_come_back_with_the_node(pods: CliLab) -> None:
-    pods.kubectl("annotate", "namespace", "red", f"{OVN}=true")
-    until("red is on", lambda: acknowledged(pods, {"red"}))
-    agents = ("-n", SYSTEM, "patch", "daemonset", "multicast-policy", "--type=merge", "-p")
-    pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"}}}}}')
+# Runs on the node: takes the programs of every port and of the bridge away, and then all pins.
+STRIP = """
+import os, shutil, socket, struct
+from multicast_policy import bpf, hooks
+programs = hooks.Programs()
+for device, wanted in [("cni0", hooks.BRIDGE)] + [(port, hooks.POD) for port in os.listdir("/sys/class/net/cni0/brif")]:
+    for way, name in wanted:
+        index, at = socket.if_nametoindex(device), {"ingress": 46, "egress": 47}[way]
+        bpf.call(9, struct.pack("=IIIIIIQ", index, programs.fds[name], at, 0, 0, 0, 0), "detaching")
+for name in os.listdir(hooks.FOLDER + "/bpf"):
+    path = os.path.join(hooks.FOLDER, "bpf", name)
+    os.unlink(path) if os.path.islink(path) else shutil.rmtree(path, ignore_errors=True)
+"""
+FLOOD = f"""
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while True:
     try:
+        s.sendto(b'flood-red', ('{GROUP}', 5005))
+    except OSError:
+        pass
+    time.sleep(0.02)
+"""
+
+
+def tried(lab: CliLab, *command: str) -> str:
+    """What a command on the node prints, whether it succeeds or not."""
+    return lab.start("ssh", "k8s", "--", *command).communicate(timeout=60)[0]
+
+
+def bound(lab: CliLab) -> dict[str, int]:
+    """How many pods of each enabled namespace the node's agent has in force."""
+    return {item["name"]: item["ports"] for item in get(lab, "nodemulticast", "k8s")["status"]["namespaces"]}
+
+
+def add_pod(lab: CliLab, namespace: str, name: str, *command: str) -> None:
+    shown = lab.on("k8s", "/opt/mcastlab/bundle/bin/ctr", "-n", "k8s.io", "images", "ls", "-q").split()
+    image = next(item for item in shown if "/tools:" in item)
+    container = {"name": "c", "image": image, "imagePullPolicy": "Never", "command": [*command]}
+    spec = {"terminationGracePeriodSeconds": 0, "containers": [container]}
+    create(lab, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": spec})
+
+
+def floods(lab: CliLab, namespace: str, pod: str) -> int:
+    """How many datagrams of the flood a pod has heard, in this life of its container and in the one before."""
+    words = ("-n", namespace, "logs", pod)
+    before = tried(lab, *KUBECTL, *words, "--previous")
+    return (lab.kubectl(*words) + before).count("flood-red")
+
+
+def test_nothing_passes_that_may_not_whatever_happens_to_the_node(pods: CliLab) -> None:
+    """A pod of `red` sends through all of it; one of `green` counts: agent away, killed, programs gone, a reboot."""
+    pods.kubectl("annotate", "namespace", *BOTH, f"{OVN}=true")
+    until("both are on", lambda: acknowledged(pods, {"red", "green"}))
+    add_pod(pods, "red", "floods", "python3", "-c", FLOOD)
+    pods.kubectl("-n", "red", "wait", "--for=condition=Ready", "--timeout=90s", "pod/floods")
+    until("red hears the flood", lambda: floods(pods, "red", "hears"))
+    agents = ("-n", SYSTEM, "patch", "daemonset", "multicast-policy", "--type=merge", "-p")
+    try:
+        pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":{"no-such":"node"}}}}}')
         until("no agent runs", lambda: "multicast-policy" not in pods.kubectl("-n", SYSTEM, "get", "pods"), 60)
-        assert heard(pods, "alone") == (["alone-red"], [])
-        pods.kubectl("annotate", "netnamespace", "green", f"{OPENSHIFT}=true")
+        assert heard(pods, "alone") == (["alone-red"], ["alone-green"]), "what is in force stays so"
+        add_pod(pods, "green", "late", "python3", "-c", HEAR)
+        pods.kubectl("-n", "green", "wait", "--for=condition=Ready", "--timeout=90s", "pod/late")
         time.sleep(2)
-        assert heard(pods, "alone", "late") == (["alone-red", "late-red"], []), "nothing is permitted without an agent"
+        assert pods.kubectl("-n", "green", "logs", "late") == "", "nothing is permitted without an agent"
+        pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
+        until("the agent knows the late pod", lambda: bound(pods).get("green") == 3, 60)
+        pods.kubectl("-n", SYSTEM, "delete", "pod", "-l", "app.kubernetes.io/name=multicast-policy", "--now")
+        pods.on("k8s", "env", "PYTHONPATH=/usr/local/lib/mcastlab", "python3", "-c", STRIP)
+        # Without programs all is open, for as long as it takes the agent to start; from then on it is closed again.
+        until("programs are back", lambda: programs_of_ports(pods) == "all", 60)
+        heard_by_then = floods(pods, "green", "hears")
+        assert heard(pods, "again") == (["again-red"], ["again-green"])
+        Podman().run(["restart", "-t", "30", f"mcastlab-{pods.name}-k8s"], timeout=180)
+        order = until("systemd answers", lambda: started(pods), 120)
+        assert order["mcastlab-multicast-policy.service"] < order["kubelet.service"]
+        for namespace in BOTH:
+            pods.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", "pod/hears", "pod/says")
+        until("all are bound again", lambda: bound(pods) == {"red": 3, "green": 3}, 60)
+        until("red hears the flood again", lambda: "flood-red" in pods.kubectl("-n", "red", "logs", "hears"))
+        assert heard(pods, "reborn") == (["reborn-red"], ["reborn-green"])
+        assert floods(pods, "green", "hears") <= heard_by_then
+        assert "flood" not in pods.kubectl("-n", "green", "logs", "late")
     finally:
         pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
-    until("green is on as well", lambda: acknowledged(pods, {"red", "green"}), 60)
-    Podman().run(["restart", "-t", "30", f"mcastlab-{pods.name}-k8s"], timeout=180)
-    order = until("systemd answers", lambda: started(pods), 120)
-    assert order["mcastlab-multicast-policy.service"] < order["kubelet.service"]
-    for namespace in BOTH:
-        pods.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=120s", "pod/hears", "pod/says")
-    until("four ports are bound again", lambda: "goto ns_red" in rules(pods) and "goto ns_green" in rules(pods), 60)
-    assert heard(pods, "again") == (["again-red"], ["again-green"])
+        pods.kubectl("-n", "red", "delete", "pod", "floods", "--now", "--ignore-not-found")
+        pods.kubectl("-n", "green", "delete", "pod", "late", "--now", "--ignore-not-found")
+
+
+LOOK = """
+import os
+from multicast_policy import hooks
+programs, kind = hooks.Programs(), open(hooks.FOLDER + "/hooks").read()
+lacking = hooks.without(kind, sorted(os.listdir("/sys/class/net/cni0/brif")), hooks.POD, programs)
+print("some" if lacking + hooks.without(kind, ["cni0"], hooks.BRIDGE, programs) else "all")
+"""
+
+
+def programs_of_ports(lab: CliLab) -> str:
+    """Whether `all` ports and the bridge have their programs, or only `some`; nothing where none are pinned."""
+    return tried(lab, "env", "PYTHONPATH=/usr/local/lib/mcastlab", "python3", "-c", LOOK).strip()
 
 
 def started(lab: CliLab) -> dict[str, int]:
@@ -251,11 +328,72 @@ def started(lab: CliLab) -> dict[str, int]:
     return {name: int(text.split("=")[1]) for name, text in zip(names, shown, strict=True)}
 
 
-def test_a_node_with_another_bridge_is_refused_and_the_bridge_is_named(lab: CliLab) -> None:
-    if "ibrname" in lab.on("k8s", "cat", "/run/mcastlab/multicast-policy/base.nft"):
-        pytest.fail("this kernel can tell bridges apart, so nothing is to be refused: test the scoped rules here")
-    lab.on("k8s", "ip", "link", "add", "other0", "type", "bridge")
-    try:
-        assert "the bridge 'other0' beside the pods' 'cni0'" in " ".join(lab("up", code=3).stderr.split())
-    finally:
-        lab.on("k8s", "ip", "link", "delete", "other0")
+def test_a_pod_whose_multicast_is_refused_is_told_why(pods: CliLab) -> None:
+    """One event, on the pod itself; and the figures of its namespace say the same."""
+    pods.kubectl("-n", "red", "delete", "events", "--all")
+    heard(pods, "refused")
+
+    def told() -> list[dict[str, Any]]:
+        events = get(pods, "-n", "red", "events", "--field-selector", "reason=MulticastRefused")["items"]
+        return [event for event in events if event["involvedObject"]["name"] == "says"]
+
+    event = until("the pod is told", told, 15)[0]
+    assert event["involvedObject"]["uid"] == get(pods, "-n", "red", "pod", "says")["metadata"]["uid"]
+    assert "because multicast is off in namespace 'red'" in event["message"]
+    heard(pods, "refused")
+    time.sleep(5)
+    assert len(told()) == 1, "at most every ten minutes"
+    pods.kubectl("-n", SYSTEM, "delete", "pod", "-l", "app.kubernetes.io/name=multicast-policy", "--now")
+    until("another agent runs", lambda: "0" not in ready_agents(pods) and acknowledged(pods, set()), 60)
+    heard(pods, "refused")
+    time.sleep(5)
+    assert len(told()) == 1, "and another agent does not repeat it"
+    shown = json.loads(pods("multicast", "status", "red", "--json").stdout)
+    figures = {entry["pod"]: entry for entry in shown["namespaces"][0]["pods"]}
+    assert figures["says"]["received"] == figures["says"]["off"] >= 2
+    assert figures["hears"]["delivered"] == 0
+
+
+def ready_agents(lab: CliLab) -> str:
+    words = ("-n", SYSTEM, "get", "daemonset", "multicast-policy", "-o", "jsonpath={.status.numberReady}")
+    return lab.kubectl(*words) or "0"
+
+
+def test_an_agent_says_of_pods_and_its_node_what_it_has_to_and_nothing_else(lab: CliLab) -> None:
+    name = lab.kubectl("-n", SYSTEM, "get", "pods", "-l", "app.kubernetes.io/name=multicast-policy", "-o", "name")
+    bound_to = ("--bound-object-kind=Pod", f"--bound-object-name={name.strip().split('/')[1]}")
+    secret = token(lab, "multicast-policy", *bound_to)
+    about = {"apiVersion": "v1", "kind": "Pod", "name": "x", "namespace": "default", "uid": "u"}
+    good = {
+        "apiVersion": "v1", "kind": "Event", "metadata": {"generateName": "x.", "namespace": "default"},
+        "involvedObject": about, "reason": "MulticastRefused", "message": "m", "type": "Warning",
+        "source": {"component": "multicast-policy", "host": "k8s"}, "reportingComponent": "multicast-policy",
+        "reportingInstance": "k8s",
+    }  # fmt: skip
+    node = {"apiVersion": "v1", "kind": "Node", "name": "k8s", "uid": "k8s"}
+    assert "created" in created_as(lab, secret, good)
+    assert "created" in created_as(lab, secret, {**good, "involvedObject": node, "reason": "MulticastPolicy"})
+    for change in (
+        {"reason": "Killing"},
+        {"source": {"component": "kubelet", "host": "k8s"}},
+        {"source": {"component": "multicast-policy", "host": "elsewhere"}},
+        {"involvedObject": {**about, "kind": "Secret"}},
+        {"involvedObject": {**node, "name": "elsewhere"}, "reason": "MulticastPolicy"},
+    ):
+        assert "an agent may only say why" in created_as(lab, secret, {**good, **change}), change
+    lab.kubectl("-n", "default", "delete", "events", "--field-selector", "involvedObject.name=x")
+
+
+def created_as(lab: CliLab, secret: str, manifest: dict[str, Any]) -> str:
+    server = "--server=https://127.0.0.1:6443 --certificate-authority=/etc/kubernetes/pki/ca.crt"
+    line = f'echo "$1" | kubectl --kubeconfig=/dev/null {server} --token="$2" create --validate=false -f - 2>&1'
+    return tried(lab, "sh", "-c", line, "sh", json.dumps(manifest), secret)
+
+
+def test_metrics_are_the_nodes_alone(pods: CliLab) -> None:
+    """Another bridge on the node changes nothing, and no pod reads who sends what."""
+    read = "import urllib.request; print(urllib.request.urlopen('http://{}:9469/metrics', timeout=3).read().decode())"
+    assert "multicast_policy_ports" in pods.on("k8s", "python3", "-c", read.format("127.0.0.1"))
+    for address in ("10.244.0.1", get(pods, "node", "k8s")["status"]["addresses"][0]["address"]):
+        words = ("-n", "red", "exec", "says", "--", "python3", "-c", read.format(address))
+        assert "Connection refused" in pods.kubectl(*words, code=1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
+
+import pytest
 
 from agents.multicast_policy.cluster import Cluster, ClusterError
 from agents.multicast_policy.events import Teller, refusals
@@ -38,8 +41,8 @@ def entry(**more: int) -> dict[str, Any]:
     }
 
 
-def teller(cluster: FakeCluster, figures: dict[str, Any]) -> Teller:
-    return Teller(cast("Cluster", cluster), "k8s", lambda: figures)
+def teller(cluster: FakeCluster, figures: dict[str, Any], folder: Path) -> Teller:
+    return Teller(cast("Cluster", cluster), "k8s", folder / "told", lambda: figures)
 
 
 def test_the_words() -> None:
@@ -55,19 +58,19 @@ def test_the_words() -> None:
     )
 
 
-def test_a_pod_is_told_once_in_ten_minutes_of_all_since_the_last_time() -> None:
+def test_a_pod_is_told_once_in_ten_minutes_of_all_since_the_last_time(tmp_path: Path) -> None:
     cluster, figures = FakeCluster(), {"pods": [entry(off=4)]}
-    told = teller(cluster, figures)
-    told.look(0, only_remember=True)
-    told.look(2)
+    told = teller(cluster, figures, tmp_path)
+    told.look(1000)
+    told.look(1002)
     assert cluster.events == [], "what was refused before the agent began"
     figures["pods"] = [entry(off=5)]
-    told.look(4)
+    told.look(1004)
     figures["pods"] = [entry(off=9, control=1)]
-    told.look(6)
-    told.look(603)
-    told.look(605)
-    assert [event["message"].split(" that", 1)[0].split(", because")[0] for event in cluster.events] == [
+    told.look(1006)
+    told.look(1603)
+    told.look(1605)
+    assert [event["message"].split(", because")[0] for event in cluster.events] == [
         "Refused were 1 frame to groups", "Refused were 4 frames to groups",
     ]  # fmt: skip
     about = cluster.events[0]["involvedObject"]
@@ -75,22 +78,37 @@ def test_a_pod_is_told_once_in_ten_minutes_of_all_since_the_last_time() -> None:
     assert (cluster.events[0]["reason"], cluster.events[0]["type"]) == ("MulticastRefused", "Warning")
 
 
-def test_what_could_not_be_told_is_told_later() -> None:
+def test_what_could_not_be_told_is_told_later(tmp_path: Path) -> None:
     cluster, figures = FakeCluster(), {"pods": []}
-    told = teller(cluster, figures)
-    told.look(0, only_remember=True)
+    told = teller(cluster, figures, tmp_path)
+    told.look(1000)
     figures["pods"] = [entry(off=1)]
     cluster.refuses = True
-    told.look(2)
+    told.look(1002)
     cluster.refuses = False
-    told.look(4)
+    told.look(1004)
     assert len(cluster.events) == 1
 
 
-def test_a_new_pod_is_told_at_once_and_one_without_a_uid_cannot_be() -> None:
+def test_a_new_pod_is_told_at_once_and_one_without_a_uid_cannot_be(tmp_path: Path) -> None:
     cluster, figures = FakeCluster(), {"pods": []}
-    told = teller(cluster, figures)
-    told.look(0, only_remember=True)
+    told = teller(cluster, figures, tmp_path)
+    told.look(1000)
     figures["pods"] = [entry(off=1), {**entry(off=1), "uid": ""}]
-    told.look(2)
+    told.look(1002)
     assert len(cluster.events) == 1
+
+
+@pytest.mark.parametrize(("spoilt", "times"), [("", 1), ("{", 2), ("[]", 2), ('{"u1": "x"}', 2)])
+def test_another_agent_knows_what_was_told(tmp_path: Path, spoilt: str, times: int) -> None:
+    """From the file; one that somebody spoilt costs a repetition and no more."""
+    cluster = FakeCluster()
+    for start in (1000, 1100):
+        figures: dict[str, Any] = {"pods": []}
+        told = teller(cluster, figures, tmp_path)
+        told.look(start)
+        figures["pods"] = [entry(off=1)]
+        told.look(start + 2)
+        if spoilt:
+            (tmp_path / "told").write_text(spoilt)
+    assert len(cluster.events) == times
