@@ -19,6 +19,7 @@ _CREATE, _LOOKUP, _UPDATE, _DELETE, _NEXT, _LOAD, _PIN, _GET, _TEST_RUN = 0, 1, 
 _SCHED_CLS = 3  # BPF_PROG_TYPE_SCHED_CLS
 _LOG_BYTES = 1 << 20
 HASH, ARRAY, PERCPU_ARRAY = 1, 2, 6
+_ABOUT = ("map_type", "key_size", "value_size", "max_entries")  # in /proc/PID/fdinfo
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -78,7 +79,14 @@ class Map:
 
     @classmethod
     def pinned(cls, path: str, shape: Shape) -> Map:
-        return cls(get(path), shape)
+        """The map that is pinned at `path`; raises OSError where it has not this shape, as an older version's."""
+        fd = get(path)
+        about = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
+        found = {key: int(value) for key, _, value in (line.partition(":\t") for line in about) if key in _ABOUT}
+        if [found.get(key) for key in _ABOUT] != [shape.kind, shape.key, shape.value, shape.entries]:
+            os.close(fd)
+            raise OSError(22, f"map '{path}' is of another version of the policy's programs")
+        return cls(fd, shape)
 
     def get(self, key: bytes) -> bytes | None:
         """The value, None where there is none."""

@@ -13,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +66,7 @@ def give(bridge: str, data: bytes, kind: str, before: Path | None) -> None:
     """Give the current programs to the bridge and to the ports that it has, in place of those of `before`; keep the
     object for the agent, and say by which kind of hook it is done. Raises HookError or OSError."""
     (_FOLDER / "ports").mkdir(mode=0o700, parents=True, exist_ok=True)
+    _own_bridge(bridge)
     current, old = hooks.Programs(), hooks.Programs(str(before)) if before else None
     hooks.attach(kind, [bridge], hooks.BRIDGE, current, old)
     hooks.attach(
@@ -78,6 +81,14 @@ def give(bridge: str, data: bytes, kind: str, before: Path | None) -> None:
         if programs:
             programs.close()
     remove_others()
+
+
+def _own_bridge(bridge: str) -> None:
+    """No pod has the bridge's MAC address, from the first one on: the agent comes later."""
+    owners = bpf.Map.pinned(f"{PINS}/owners", bpf.Shape(bpf.HASH, 8, 4, 4096))
+    mac = bytes.fromhex(Path(f"/sys/class/net/{bridge}/address").read_text().strip().replace(":", ""))
+    owners.put(mac + b"\0\0", struct.pack("=I", socket.if_nametoindex(bridge)))
+    os.close(owners.fd)
 
 
 def ensure(data: bytes, found: elf.Object, *, only_try: bool = False, kind: str = "") -> tuple[Path | None, str]:

@@ -58,8 +58,8 @@ class Wanted:
 class Tables:
     """The maps of the programs that are loaded; one thread writes."""
 
-    def __init__(self, pins: str = PINS) -> None:
-        self._maps = {name: bpf.Map.pinned(f"{pins}/{name}", shape) for name, shape in _SHAPES.items()}
+    def __init__(self, pins: str = PINS, maps: Mapping[str, bpf.Map] | None = None) -> None:
+        self._maps = maps or {name: bpf.Map.pinned(f"{pins}/{name}", shape) for name, shape in _SHAPES.items()}
         self._slots: dict[int, int] = {}
         self._written: dict[str, dict[bytes, bytes]] = {}
         self.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from provision.errors import CommandError
 from provision.providers.podman_cli import Podman
 from tests.e2e.conftest import CliLab
 
@@ -288,7 +290,7 @@ def test_nothing_passes_that_may_not_whatever_happens_to_the_node(pods: CliLab) 
         until("programs are back", lambda: programs_of_ports(pods) == "all", 60)
         heard_by_then = floods(pods, "green", "hears")
         assert heard(pods, "again") == (["again-red"], ["again-green"])
-        Podman().run(["restart", "-t", "30", f"mcastlab-{pods.name}-k8s"], timeout=180)
+        reboot(pods)
         order = until("systemd answers", lambda: started(pods), 120)
         assert order["mcastlab-multicast-policy.service"] < order["kubelet.service"]
         for namespace in BOTH:
@@ -316,6 +318,22 @@ print("some" if lacking + hooks.without(kind, ["cni0"], hooks.BRIDGE, programs) 
 def programs_of_ports(lab: CliLab) -> str:
     """Whether `all` ports and the bridge have their programs, or only `some`; nothing where none are pinned."""
     return tried(lab, "env", "PYTHONPATH=/usr/local/lib/mcastlab", "python3", "-c", LOOK).strip()
+
+
+def reboot(lab: CliLab) -> None:
+    """Restart the node; at load Podman gives up waiting for what it has killed, and then it is started again."""
+    name = f"mcastlab-{lab.name}-k8s"
+    with contextlib.suppress(CommandError):
+        Podman().run(["restart", "-t", "30", name], timeout=180)
+        return
+
+    def up() -> bool:
+        with contextlib.suppress(CommandError):
+            Podman().run(["start", name], timeout=60)
+            return True
+        return False
+
+    until("the node starts", up, 120)
 
 
 def started(lab: CliLab) -> dict[str, int]:

@@ -216,13 +216,18 @@ INLINE __u32 *owner_of(const struct ethhdr *eth)
 	return lookup(&owners, &mac);
 }
 
+INLINE int same6(const __u32 *one, const __u32 *other)
+{
+	return (one[0] | one[3]) && one[0] == other[0] && one[1] == other[1] && one[2] == other[2] && one[3] == other[3];
+}
+
 INLINE int own_address(const struct port *port, const struct frame *f)
 {
 	const __u32 *s = f->source.word;
 	if (f->ip == 4)
 		return s[3] && (s[3] == port->v4[0] || s[3] == port->v4[1]);
 	for (int i = 0; i < 4; i++)
-		if ((s[0] | s[3]) && s[0] == port->v6[i][0] && s[1] == port->v6[i][1] && s[2] == port->v6[i][2] && s[3] == port->v6[i][3])
+		if (same6(s, port->v6[i]))
 			return 1;
 	return 0;
 }
@@ -306,6 +311,32 @@ INLINE int untouched(const struct frame *f)
 	return !f->group && (f->ip || f->type == ETH_P_ARP);
 }
 
+// What almost every frame is: TCP or UDP, untagged, without options or extension headers, in octets that lie at hand.
+enum plain { OTHER, TO_HOST, GROUP4, GROUP6 };
+INLINE enum plain plain(const struct __sk_buff *skb, void *data, void *end)
+{
+	struct ethhdr *e = data;
+	struct iphdr *ip = data + sizeof *e;
+	struct ipv6hdr *ip6 = data + sizeof *e;
+	enum plain kind;
+	__u8 protocol;
+	// 80: 01:80:c2:… is between bridges
+	if ((void *)(ip + 1) > end || skb->vlan_present || e->h_dest[1] == 0x80)
+		return OTHER;
+	if (e->h_proto == BE16(ETH_P_IP) && *(__u8 *)ip == 0x45) {
+		protocol = ip->protocol;
+		kind = (ip->daddr & BE32(0xf0000000)) == BE32(0xe0000000) ? GROUP4 : TO_HOST;
+	} else if (e->h_proto == BE16(ETH_P_IPV6) && (void *)(ip6 + 1) <= end && ip6->version == 6) {
+		protocol = ip6->nexthdr;
+		kind = ip6->daddr.in6_u.u6_addr8[0] == 0xff ? GROUP6 : TO_HOST;
+	} else {
+		return OTHER;
+	}
+	if ((protocol != IPPROTO_UDP && protocol != IPPROTO_TCP) || (kind == TO_HOST && e->h_dest[0] & 1))
+		return OTHER;
+	return kind;
+}
+
 // ---------------------------------------------------------------- the programs
 
 SEC("tc.from_pod") int from_pod(struct __sk_buff *skb)
@@ -317,15 +348,16 @@ SEC("tc.from_pod") int from_pod(struct __sk_buff *skb)
 	struct port *port = find(index);
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	struct ethhdr *e = data;
-	struct iphdr *ip = data + sizeof *e;
 
-	// The way of almost every frame, with the least that tells it for sure; all below would come to the same.
-	if (port && data + sizeof *e + sizeof *ip <= end && same_mac(e->h_source, port->mac) && !skb->vlan_present &&
-	    e->h_dest[1] != 0x80 && e->h_proto == BE16(ETH_P_IP) && *(__u8 *)ip == 0x45 && (ip->protocol == IPPROTO_UDP || ip->protocol == IPPROTO_TCP)) {
-		if ((ip->daddr & BE32(0xf0000000)) != BE32(0xe0000000)) {
-			if (!(e->h_dest[0] & 1))
-				return GO_ON;
-		} else if (port->enabled && ip->saddr && ip->saddr == port->v4[0]) {
+	// The short way has the least that tells it for sure; the long one would come to the same.
+	if (port && (void *)(e + 1) <= end && same_mac(e->h_source, port->mac)) {
+		enum plain kind = plain(skb, data, end);
+		struct iphdr *ip = data + sizeof *e;
+		struct ipv6hdr *ip6 = data + sizeof *e;
+		if (kind == TO_HOST)
+			return GO_ON;
+		if (port->enabled && ((kind == GROUP4 && (void *)(ip + 1) <= end && ip->saddr && ip->saddr == port->v4[0]) ||
+				      (kind == GROUP6 && (void *)(ip6 + 1) <= end && same6(ip6->saddr.in6_u.u6_addr32, port->v6[0])))) {
 			COUNT(port->slot, received);
 			return GO_ON;
 		}
@@ -376,24 +408,19 @@ SEC("tc.to_pod") int to_pod(struct __sk_buff *skb)
 	struct ethhdr eth __attribute__((aligned(8)));
 	__u32 index = skb->ifindex, from = skb->ingress_ifindex;
 	struct port *port, *sender;
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	struct ethhdr *e = data;
-	struct iphdr *ip = data + sizeof *e;
+	enum plain kind = plain(skb, (void *)(long)skb->data, (void *)(long)skb->data_end);
 	__u32 *owner;
 	int one_space, by_node;
 
-	// As above: to one host by IPv4 needs no look-up, and UDP within an enabled namespace two and a counter.
-	if (data + sizeof *e + sizeof *ip <= end && !skb->vlan_present && e->h_proto == BE16(ETH_P_IP) && *(__u8 *)ip == 0x45) {
-		if ((ip->daddr & BE32(0xf0000000)) != BE32(0xe0000000)) {
-			if (!(e->h_dest[0] & 1))
-				return GO_ON;
-		} else if (ip->protocol == IPPROTO_UDP && from) {
-			port = find(index);
-			sender = find(from);
-			if (port && sender && port->space == sender->space && port->enabled && sender->enabled) {
-				COUNT(port->slot, delivered);
-				return GO_ON;
-			}
+	// As above: to one host no port is looked for, and within an enabled namespace both.
+	if (kind == TO_HOST)
+		return GO_ON;
+	if (kind && from) {
+		port = find(index);
+		sender = find(from);
+		if (port && sender && port->space == sender->space && port->enabled && sender->enabled) {
+			COUNT(port->slot, delivered);
+			return GO_ON;
 		}
 	}
 

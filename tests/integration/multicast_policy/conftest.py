@@ -10,9 +10,15 @@ import pytest
 
 from provision.artifacts import bpf_object, golang
 from provision.paths import cache_dir
+from tests.integration.multicast_policy.kinds import kinds
 from tests.integration.multicast_policy.policy_node import Node
 
 NEEDED = ("bridge", "host-local")
+
+
+def pytest_report_header() -> str:
+    """What this kernel is asked by."""
+    return f"kernel {os.uname().release}, programs by {' and '.join(kinds())}"
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +36,9 @@ def cni_bin() -> Path:
 
 @pytest.fixture(scope="session")
 def policy_object(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The compiled programs."""
+    """The compiled programs: MCASTLAB_POLICY_OBJECT, where there is no compiler, or made here."""
+    if given := os.environ.get("MCASTLAB_POLICY_OBJECT"):
+        return Path(given)
     folder = tmp_path_factory.mktemp("object")
     bpf_object.make_object(folder, golang.architecture(), lambda _said: None)
     return folder / "policy.o"

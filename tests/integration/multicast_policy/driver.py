@@ -12,6 +12,7 @@ from agents.multicast_policy import door, hooks, web
 from agents.multicast_policy.enforcer import Enforcer, Outcome
 from agents.multicast_policy.keeper import Keeper, Seen
 from agents.multicast_policy.model import Policy
+from tests.integration.multicast_policy.patience import patient
 
 
 def told(outcome: Outcome) -> None:
@@ -36,7 +37,7 @@ def main() -> None:
         given = json.loads(line)
         enforcer.set_policy(Policy(given["generation"], tuple(given["namespaces"]), tuple(given["node_groups"])))
         if number == 0:
-            assert enforcer.wait(enforcer.request(), 20)
+            assert enforcer.wait(enforcer.request(), patient(20))
             path = Path(hooks.FOLDER) / "agent.sock"
             threading.Thread(target=door.serve, args=(path, enforcer), daemon=True).start()
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from agents.multicast_policy import bind, hooks
 from provision.templating import evaluate, render_file
-from provision.wait import Deadline, NotYet, until
+from provision.wait import NotYet, until
+from tests.integration.multicast_policy.patience import patient, within
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
@@ -27,7 +28,9 @@ BRIDGE = "cni0"
 
 def run(*argv: str | Path, text: str | None = None, env: dict[str, str] | None = None) -> str:
     """Output of a command that must succeed."""
-    done = subprocess.run([*argv], check=False, capture_output=True, text=True, timeout=60, input=text, env=env)
+    done = subprocess.run(
+        [*argv], check=False, capture_output=True, text=True, timeout=patient(60), input=text, env=env
+    )
     assert done.returncode == 0, f"{shlex.join(map(str, argv))}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -50,7 +53,7 @@ class Lines:
 
     def next(self, seconds: float = 15) -> Any:
         """The next line; queue.Empty when there is none in time."""
-        return self._new.get(timeout=seconds)
+        return self._new.get(timeout=patient(seconds))
 
     def tell(self, value: Any) -> None:
         assert self.process.stdin
@@ -59,7 +62,7 @@ class Lines:
 
     def end(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(patient(10))
 
 
 class Pod:
@@ -189,7 +192,7 @@ class Node:
             notes = [note for line in self.agent.all if "notes" in line for note in line["notes"] if word in note]
             return notes[-1] if notes else NotYet("none")
 
-        return until(f"a note on {word}", found, Deadline.after(seconds), interval=0.1)
+        return until(f"a note on {word}", found, within(seconds), interval=0.1)
 
     def ip(self, *argv: str) -> str:
         return run("ip", "-n", self.netns, *argv)
@@ -210,8 +213,8 @@ class Node:
         self.agent = Lines(self.inside(sys.executable, "-m", "tests.integration.multicast_policy.driver"))
         self.started.append(self.agent)
         self.permit(*namespaces, node_groups=node_groups)
-        deadline = time.monotonic() + 10
-        while not (self.folder / "agent.sock").exists() and time.monotonic() < deadline:
+        deadline = within(10)
+        while not (self.folder / "agent.sock").exists() and not deadline.expired:
             time.sleep(0.02)
 
     def stop_agent(self) -> None:
@@ -301,7 +304,7 @@ class Node:
             found = sum(entry["grp"] == group and entry["port"] != BRIDGE for entry in self.groups())
             return found >= members or NotYet(f"{found} of {members} members are known")
 
-        until(f"the members of {group} to be known", known, Deadline.after(15), interval=0.1)
+        until(f"the members of {group} to be known", known, within(15), interval=0.1)
         time.sleep(1.1)  # one response interval: as long it floods
 
     def lift(self, group: str, seconds: float = 20) -> None:
@@ -324,5 +327,5 @@ class Node:
         for pod in self.pods:
             run("ip", "netns", "del", pod.netns)
         self.holder.kill()
-        self.holder.wait(10)
+        self.holder.wait(patient(10))
         run("ip", "netns", "del", self.netns)

@@ -15,6 +15,7 @@ import pytest
 from agents.multicast_policy.model import link_local
 from tests.integration.multicast_policy import cases
 from tests.integration.multicast_policy.cases import Attack, Case, Host
+from tests.integration.multicast_policy.kinds import kinds
 from tests.integration.multicast_policy.policy_node import BRIDGE, Node
 from tests.integration.multicast_policy.wire import Wire, mac
 
@@ -79,7 +80,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory, cni_bin: Path) -> Iterator[li
         node.close()
 
 
-@pytest.mark.parametrize("kind", ["tcx", "clsact"])
+@pytest.mark.parametrize("kind", kinds())
 def test_whoever_sees_a_frame_may(
     kind: str, tmp_path: Path, cni_bin: Path, policy_object: Path, bare: list[tuple[Case, set[str]]]
 ) -> None:

@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 
 from agents.multicast_policy import hooks
-from provision.wait import Deadline, NotYet, until
+from provision.wait import NotYet, until
+from tests.integration.multicast_policy.kinds import kinds
+from tests.integration.multicast_policy.patience import LIVELY, patient, within
 from tests.integration.multicast_policy.policy_node import BRIDGE, Node, run
-from tests.integration.multicast_policy.test_policy_agent import LIVELY, heard_after
+from tests.integration.multicast_policy.test_policy_agent import heard_after
 
 G4 = "239.1.1.1"
 
 
-@pytest.fixture(params=["tcx", "clsact"])
+@pytest.fixture(params=kinds())
 def hooked(request: pytest.FixtureRequest, tmp_path: Path, cni_bin: Path, policy_object: Path) -> Iterator[Node]:
     """A node by each kind of hook."""
     made = Node(tmp_path, cni_bin)
@@ -34,7 +36,7 @@ def restored(node: Node, device: str, seconds: float = 3) -> None:
     until(
         f"'{device}' to have its programs",
         lambda: node.has_programs(device) or NotYet("it has not"),
-        Deadline.after(seconds),
+        within(seconds),
         interval=0.05,
     )
 
@@ -83,10 +85,10 @@ def test_lost_pins_are_loaded_again(hooked: Node) -> None:
     for pod in (other, red):
         pod.hear(G4)
     node.exec("sh", "-c", f"rm -r {hooks.FOLDER}/bpf/[0-9a-f]*")
-    until("the pins to be back", lambda: node.pinned() or NotYet("they are not"), Deadline.after(5), interval=0.1)
+    until("the pins to be back", lambda: node.pinned() or NotYet("they are not"), within(5), interval=0.1)
     for pod in (one, other, red):
         restored(node, pod.port)
-    until("all pods to be known", lambda: node.entries() == 3 or NotYet("not yet"), Deadline.after(5), interval=0.1)
+    until("all pods to be known", lambda: node.entries() == 3 or NotYet("not yet"), within(5), interval=0.1)
     one.say(G4, "again")
     assert heard_after(other, "again")
     assert red.heard() == set()
@@ -100,7 +102,7 @@ def test_other_programs_take_over_without_a_gap(hooked: Node, tmp_path: Path, po
     for pod in (other, red):
         pod.hear(G4)
     kind = (node.folder / hooks.KIND).read_text()
-    flow = node.peer(one.netns, "say", "eth0", G4, "flow", "600", "0.005")
+    flow = node.peer(one.netns, "say", "eth0", G4, "flow", str(int(patient(600))), "0.005")
     assert heard_after(other, "flow")
     newer = tmp_path / "newer.o"
     newer.write_bytes(policy_object.read_bytes() + b"\0")
@@ -108,7 +110,7 @@ def test_other_programs_take_over_without_a_gap(hooked: Node, tmp_path: Path, po
     node.load(newer, kind)
     assert node.pinned() != before
     assert len(node.pins()) == 1, "the older ones are gone"
-    until("the flow to go on", lambda: node.entries() == 3 or NotYet("not yet"), Deadline.after(5), interval=0.1)
+    until("the flow to go on", lambda: node.entries() == 3 or NotYet("not yet"), within(5), interval=0.1)
     count = len(other.hearing.all) if other.hearing else 0
     time.sleep(LIVELY)
     assert other.hearing
@@ -162,9 +164,9 @@ def test_a_port_of_nobodys_is_closed_for_groups_and_told(hooked: Node) -> None:
         one.say(G4, "secret")
         assert heard_after(other, "secret")
         say = node.peer(netns, "say", "eth0", G4, "intruder")
-        say.process.wait(10)
+        say.process.wait(patient(10))
         other.hear("0.0.0.0")  # noqa: S104
-        node.peer(netns, "say", "eth0", other.address(), "unicast").process.wait(10)
+        node.peer(netns, "say", "eth0", other.address(), "unicast").process.wait(patient(10))
         assert heard_after(other, "unicast"), "to one host it may"
         assert {text for text, _, _ in ear.all[1:]} <= {"intruder"}, "itself at most"
         assert other.heard() == {"unicast"}
@@ -204,7 +206,7 @@ def test_a_pod_that_flaps_its_interface_hears_nothing_that_it_may_not(node: Node
     one, other, red = node.pod("green"), node.pod("green"), node.pod("red")
     for pod in (other, red):
         pod.hear(G4)
-    flow = node.peer(one.netns, "say", "eth0", G4, "flow", "800", "0.002")
+    flow = node.peer(one.netns, "say", "eth0", G4, "flow", str(int(patient(800))), "0.002")
     assert heard_after(other, "flow")
     while flow.process.poll() is None:
         run("ip", "-n", red.netns, "link", "set", "eth0", "down")

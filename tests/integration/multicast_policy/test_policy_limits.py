@@ -6,10 +6,11 @@ import time
 
 import pytest
 
-from provision.wait import Deadline, NotYet, until
+from provision.wait import NotYet, until
 from tests.integration.multicast_policy import frames as f
+from tests.integration.multicast_policy.patience import LIVELY, patient, within
 from tests.integration.multicast_policy.policy_node import BRIDGE, Node, Pod, mac_of
-from tests.integration.multicast_policy.test_policy_agent import LIVELY, heard_after
+from tests.integration.multicast_policy.test_policy_agent import heard_after
 
 G4, G6 = "239.1.1.1", "ff1e::1:1"
 RECORDS = 183  # of eight octets in a report of 1,500
@@ -48,7 +49,7 @@ def test_reports_of_one_pod_or_of_ten_leave_others_whole(node: Node, attackers: 
     late.hear(G4)
     one.say(G4, "after")
     assert heard_after(late, "after", 2)
-    flow.process.wait(20)
+    flow.process.wait(patient(20))
     time.sleep(LIVELY)
     assert other.hearing
     assert sum(text == "flow" for text, _, _ in other.hearing.all[1:]) == 500
@@ -74,8 +75,8 @@ def test_an_application_that_joins_sixty_groups_hears_each_within_a_second(node:
         missing = set(groups) - {entry["grp"] for entry in node.groups() if entry["port"] == other.port}
         return NotYet(f"{len(missing)} are missing, such as {sorted(missing)[:3]}") if missing else True
 
-    until("the bridge to know of all groups", known, Deadline.after(5), interval=0.05)
-    assert time.monotonic() - ready < 1
+    until("the bridge to know of all groups", known, within(5), interval=0.05)
+    assert time.monotonic() - ready < patient(1)
     for group in groups:
         one.say(group, group, "1")
     time.sleep(LIVELY)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import time
 
-from provision.wait import Deadline, NotYet, until
+from provision.wait import NotYet, until
 from tests.integration.multicast_policy import forged
+from tests.integration.multicast_policy.patience import LIVELY, patient, within
 from tests.integration.multicast_policy.policy_node import Node, Pod, mac_of, run
 
 G4, G6 = "239.1.1.1", "ff1e::1:1"
-LIVELY = 0.4
 
 
 def attack(pod: Pod, victim: Pod) -> None:
@@ -38,7 +38,7 @@ def asked(pod: Pod, seconds: float) -> set[str]:
     """Which queries reach `pod` within `seconds`."""
     inside = ("ip", "netns", "exec", pod.netns, "nft")
     run(*inside, "-f", "-", text=QUERIES)
-    time.sleep(seconds)
+    time.sleep(patient(seconds))
     shown = json.loads(run(*inside, "-j", "list", "counters"))
     run(*inside, "delete", "table", "inet", "t")
     found = [item["counter"] for item in shown["nftables"] if "counter" in item]
@@ -85,7 +85,7 @@ def test_ports_are_never_routers(node: Node) -> None:
     def closed() -> bool | NotYet:
         return node.exec("cat", flag).strip() == "0" or NotYet("it is open")
 
-    until("the agent to close it again", closed, Deadline.after(5), interval=0.1)
+    until("the agent to close it again", closed, within(5), interval=0.1)
 
 
 def test_forged_sources_are_dropped(node: Node) -> None:
@@ -131,7 +131,7 @@ def test_reports_reach_the_bridge_before_the_port_is_bound(node: Node) -> None:
         groups = {entry["grp"] for entry in node.groups() if entry["port"] == other.port}
         return True if groups >= {G4, G6} else NotYet(f"the bridge knows of {sorted(groups)}")
 
-    until("the bridge to know of both groups", joined, Deadline.after(10), interval=0.1)
+    until("the bridge to know of both groups", joined, within(10), interval=0.1)
     one.say(G4, "early")
     node.start_agent("green")
     one.say(G4, "late")

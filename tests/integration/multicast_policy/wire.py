@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.integration.multicast_policy.forged import checksum
+from tests.integration.multicast_policy.patience import patient
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET, _OUTGOING, _FORCE_BUFFER, _ALL = 0x40000000, 4, 33, 3
@@ -72,7 +73,7 @@ class Wire:
                 after_each(number)
             if number % 50 == 49:
                 self._listen(0)
-        self._listen(0.5)
+        self._listen(patient(0.5))
         return [self._seen[number] - {sender} for number, (sender, _) in enumerate(frames)]
 
     def _listen(self, quiet_seconds: float) -> None:
