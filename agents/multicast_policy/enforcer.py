@@ -28,6 +28,7 @@ class Outcome:
     error: str = ""
     seconds: float = 0.0
     updates: int = 0
+    note: str = ""  # what an administrator should know although all is well
 
 
 class Enforcer:
@@ -40,6 +41,7 @@ class Enforcer:
         self._policy: Policy | None = None
         self._stale = True  # the records are to be read again
         self._found: dict[int, Port] = {}
+        self._note = ""
         self._tables: Tables | None = None
         self._using = threading.Lock()
         self.outcome = Outcome()
@@ -105,7 +107,7 @@ class Enforcer:
         started, last = time.monotonic(), self.outcome
         try:
             if stale:
-                self._found = self._fitting(ports.bound(self._records, self._bridge))
+                self._found, self._note = fitting(ports.bound(self._records, self._bridge))
             bridge = ports.index_of(self._bridge), ports.mac_of(self._bridge)
             with self._using:
                 if not self._tables:
@@ -122,11 +124,13 @@ class Enforcer:
             _LOG.warning("%d entries of the policy's maps were not as they were left: they are again", changed)
         counted = Counter(port.namespace for port in self._found.values())
         names = {name: counted[name] for name in policy.namespaces}
-        return Outcome(policy.generation, names, self._found, "", time.monotonic() - started, last.updates + 1)
+        seconds = time.monotonic() - started
+        return Outcome(policy.generation, names, self._found, "", seconds, last.updates + 1, self._note)
 
-    @staticmethod
-    def _fitting(found: dict[int, Port]) -> dict[int, Port]:
-        if len(found) <= MOST:
-            return found
-        _LOG.error("%d ports are more than the policy's map holds, %d: the newest stay closed", len(found), MOST)
-        return dict(sorted(found.items())[:MOST])
+
+def fitting(found: dict[int, Port], most: int = MOST) -> tuple[dict[int, Port], str]:
+    """The oldest ports, as many as the maps hold, and a sentence on the others."""
+    if len(found) <= most:
+        return found, ""
+    note = f"{len(found)} ports are more than the policy's maps hold, {most}: the newest stay closed for groups"
+    return dict(sorted(found.items())[:most]), note

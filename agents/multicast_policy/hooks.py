@@ -21,8 +21,8 @@ from . import bpf
 # anybody's way: a folder for each object, and the link `current` to the one that is loaded.
 FOLDER = "/run/mcastlab/multicast-policy"
 PINS = f"{FOLDER}/bpf/current"
-# In FOLDER: by which kind of hook the programs are attached; or why the kernel does not take them.
-KIND, REFUSED = "hooks", "refused"
+# In FOLDER: by which kind of hook the programs are attached; or why the kernel takes none; or why not the newest.
+KIND, REFUSED, OLDER = "hooks", "refused", "older"
 
 POD = (("ingress", "from_pod"), ("egress", "to_pod"))
 BRIDGE = (("ingress", "to_node"), ("egress", "from_node"))

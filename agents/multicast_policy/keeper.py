@@ -82,6 +82,11 @@ class Keeper:
         except (OSError, ValueError, hooks.HookError, loader.LoadError) as error:
             _LOG.error("%s", error)
             notes.append(str(error))
+        if (_FOLDER / hooks.OLDER).exists():
+            reason = (_FOLDER / hooks.OLDER).read_text().strip()
+            notes.append(
+                f"this kernel does not take the newest programs of the policy, and the older ones go on: {reason}"
+            )
         if self._floods:
             notes.append(
                 f"snooping was lost on '{self._bridge}' and put back; times since the agent began: {self._floods}"

@@ -5,7 +5,7 @@
 
 Environment: BRIDGE (default cni0). Where the kernel refuses, the exit code is 0 all the same and the reason stands in
 the file `refused`: pods start without the policy, and the agent reports it. What was loaded before stays until all of
-the new is there and was tried. Standard library only.
+the new is there and was tried, and goes on where the new is refused (`older`). Standard library only.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import sys
 from pathlib import Path
 
 from . import bpf, elf, hooks
-from .hooks import FOLDER, KIND, KINDS, PINS, REFUSED
+from .hooks import FOLDER, KIND, KINDS, OLDER, PINS, REFUSED
 
 OBJECT = "policy.o"  # beside the records: what the agent loads again when the pins are lost
 _FOLDER, _CURRENT = Path(FOLDER), Path(PINS)
 _ROOT, _SECONDS = _CURRENT.parent, 20
+_REASON = 400  # characters; the verifier can say more than anybody reads
 
 
 class LoadError(Exception):
@@ -44,8 +45,9 @@ def main() -> int:
     try:
         before, kind = ensure(data, found, only_try=probing)
     except (LoadError, OSError) as error:
-        sys.stderr.write(f"this kernel does not take the multicast policy's programs: {error}\n")
-        return 1 if probing else _refuse(str(error))
+        reason = str(getattr(error, "strerror", None) or error)[:_REASON]
+        sys.stderr.write(f"this kernel does not take the multicast policy's programs: {reason}\n")
+        return 1 if probing else _refuse(reason)
     if probing:
         return 0
     try:
@@ -58,7 +60,7 @@ def main() -> int:
 
 def _refuse(reason: str) -> int:
     (_FOLDER / "ports").mkdir(mode=0o700, parents=True, exist_ok=True)
-    (_FOLDER / REFUSED).write_text(reason + "\n")
+    (_FOLDER / (OLDER if hooks.stamp() else REFUSED)).write_text(reason + "\n")
     return 0
 
 
@@ -76,7 +78,8 @@ def give(bridge: str, data: bytes, kind: str, before: Path | None) -> None:
         beside = _FOLDER / f".{name}"
         beside.write_bytes(content)
         beside.replace(_FOLDER / name)
-    (_FOLDER / REFUSED).unlink(missing_ok=True)
+    for name in (REFUSED, OLDER):
+        (_FOLDER / name).unlink(missing_ok=True)
     for programs in (current, old):
         if programs:
             programs.close()

@@ -64,5 +64,5 @@ class Reporter(threading.Thread):
             "namespaces": [{"name": name, "ports": count} for name, count in sorted(outcome.namespaces.items())],
             "error": outcome.error,
             "refused": self._refused,
-            "notes": list(self._notes),
+            "notes": [*self._notes, *([outcome.note] if outcome.note else [])],
         }

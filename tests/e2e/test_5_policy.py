@@ -415,3 +415,27 @@ def test_metrics_are_the_nodes_alone(pods: CliLab) -> None:
     for address in ("10.244.0.1", get(pods, "node", "k8s")["status"]["addresses"][0]["address"]):
         words = ("-n", "red", "exec", "says", "--", "python3", "-c", read.format(address))
         assert "Connection refused" in pods.kubectl(*words, code=1)
+
+
+def test_where_the_kernel_refuses_all_else_goes_on(lab: CliLab) -> None:
+    """As the node's unit would find it: checks of namespaces say why they are not applicable, and `enable` refuses."""
+    reason = "making map 'ports': Operation not permitted"
+    refused = "/run/mcastlab/multicast-policy/refused"
+    lab.kubectl("create", "namespace", "refused")
+    try:
+        lab.on("k8s", "sh", "-c", f'echo "$1" >{refused}', "sh", reason)
+        lab.kubectl("-n", SYSTEM, "delete", "pod", "-l", "app.kubernetes.io/name=multicast-policy", "--now")
+        until("it is reported", lambda: get(lab, "nodemulticast", "k8s")["status"].get("refused") == reason, 60)
+        report = lab.report("check", "nodes-ready", "multicast-off-by-default", "node-isolation")
+        found = {item["name"]: (item["status"], item["reason"]) for item in report["checks"]}
+        assert found["nodes-ready"][0] == "passed"
+        for name in ("multicast-off-by-default", "node-isolation"):
+            assert found[name][0] == "not-applicable"
+            assert reason in found[name][1]
+        assert reason in lab("multicast", "enable", "refused", code=3).stderr
+        assert reason in lab("multicast", "status", "refused").stdout
+    finally:
+        lab.on("k8s", "rm", "-f", refused)
+        lab.kubectl("delete", "namespace", "refused", "--timeout=60s")
+    until("the agent is at work again", lambda: "0" not in ready_agents(lab) and acknowledged(lab, set()), 90)
+    assert get(lab, "nodemulticast", "k8s")["status"]["refused"] == ""
