@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 LIBRARY = "/usr/local/lib/mcastlab"
 FOLDER = "/run/mcastlab/multicast-policy"
 KIND, REFUSED = "hooks", "refused"
+NETWORK, POD_INTERFACE = "pods", "eth0"  # of the network whose chain this plug-in ends: role pod_network
 SPOKEN = ["0.4.0", "1.0.0", "1.1.0"]
 _ENVIRONMENT, _CONTENT, _IO, _DECODE, _LATER = 4, 7, 5, 6, 11  # error codes of the specification, section 5
-_WAIT_SECONDS = 2.0
+_WAIT_SECONDS, _ASK_SECONDS = 2.0, 10.0
+_RECORD_BYTES = 1 << 16
 _ID_CHARACTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
@@ -94,6 +96,7 @@ def add(config: dict[str, Any]) -> dict[str, Any]:
     name = record_name()
     found = record(result, os.environ.get("CNI_ARGS", ""), config.get("bridge", "cni0"))
     found["container"] = name.split("@")[0]
+    insist_on_own(found["port"], name)
     police(found["port"])
     close_port(found["port"])
     os.makedirs(f"{FOLDER}/ports", mode=0o700, exist_ok=True)
@@ -123,6 +126,39 @@ def record(result: dict[str, Any], arguments: str, bridge: str) -> dict[str, Any
         "uid": names.get("K8S_POD_UID", ""),
     }
     return {**pod, "port": ports[0], "mac": interfaces[inside[0]]["mac"], "addresses": ips}
+
+
+def insist_on_own(port: str, name: str) -> None:
+    """The port is the other end of this very pod's first interface, and it was bound to no other; raises CniError.
+
+    A result can name any port: this plug-in may stand in a network that somebody wrote who may not bind others' ports.
+    """
+    import subprocess
+
+    interface = os.environ["CNI_IFNAME"]
+    if interface != POD_INTERFACE:
+        raise CniError(_CONTENT, f"'{interface}' is not the pod network's interface, which is '{POD_INTERFACE}'")
+    words = [f"--net={os.environ.get('CNI_NETNS', '')}", "ip", "-json", "link", "show", "dev", interface]
+    done = subprocess.run(
+        ["/usr/bin/nsenter", *words], capture_output=True, text=True, timeout=_ASK_SECONDS, check=False
+    )
+    if done.returncode:
+        raise CniError(_CONTENT, f"'{interface}' of the pod cannot be looked at: {done.stderr.strip()}")
+    with open(f"/sys/class/net/{port}/ifindex") as stream:
+        index = int(stream.read())
+    if json.loads(done.stdout)[0].get("link_index") != index:
+        raise CniError(_CONTENT, f"port '{port}' is not the other end of the pod's '{interface}'")
+    if (bound := _port_of(name)) not in {"", port}:
+        raise CniError(_CONTENT, f"'{interface}' of this pod is bound already, by port '{bound}'")
+
+
+def _port_of(name: str) -> str:
+    """The port of a record; nothing where there is none that can be read."""
+    try:
+        with open(f"{FOLDER}/ports/{name}") as stream:
+            return str(json.loads(stream.read(_RECORD_BYTES))["port"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def master(link: str) -> str:
@@ -184,6 +220,8 @@ def remove(name: str) -> None:
 def collect(config: dict[str, Any]) -> None:
     """GC: forget every port whose attachment the runtime does not name."""
     valid = config.get("cni.dev/valid-attachments")
+    if config.get("name") != NETWORK:
+        return  # what another network has attached says nothing of ports
     if valid is None or not os.path.isdir(f"{FOLDER}/ports"):
         return
     names = {f"{item['containerID']}@{item['ifname']}" for item in valid}

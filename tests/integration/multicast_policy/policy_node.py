@@ -261,12 +261,24 @@ class Node:
             result = json.loads(shown) if command == "ADD" else result
         return result
 
-    def _plugin(self, name: str, command: str, pod: Pod, config: str) -> str:
+    def bind(self, pod: Pod, result: dict[str, Any], interface: str = "eth0") -> None:
+        """Our plug-in alone, for a result that somebody else gives it."""
+        config = {"cniVersion": "1.0.0", "name": "pods", "type": "bind", "bridge": BRIDGE, "prevResult": result}
+        shown = json.loads(json.dumps(config).replace('"eth0"', f'"{interface}"'))
+        self._plugin("bind", "ADD", pod, json.dumps(shown), interface)
+
+    def collect(self, network: str, alive: list[Pod]) -> None:
+        """GC of our plug-in, as a network's."""
+        valid = [{"containerID": pod.id, "ifname": "eth0"} for pod in alive]
+        config = {"cniVersion": "1.1.0", "name": network, "type": "bind", "cni.dev/valid-attachments": valid}
+        self._plugin("bind", "GC", alive[0] if alive else self.pods[0], json.dumps(config))
+
+    def _plugin(self, name: str, command: str, pod: Pod, config: str, interface: str = "eth0") -> str:
         executable = ROOT / "agents/multicast_policy/bind.py" if name == "bind" else self.cni_bin / name
         about = {"K8S_POD_NAMESPACE": pod.namespace, "K8S_POD_NAME": pod.name, "K8S_POD_UID": pod.id}
         environment = {
             **os.environ, "CNI_COMMAND": command, "CNI_CONTAINERID": pod.id, "CNI_NETNS": f"/run/netns/{pod.netns}",
-            "CNI_IFNAME": "eth0", "CNI_PATH": str(self.cni_bin),
+            "CNI_IFNAME": interface, "CNI_PATH": str(self.cni_bin),
             "CNI_ARGS": ";".join(f"{key}={value}" for key, value in {"IgnoreUnknown": "1", **about}.items()),
         }  # fmt: skip
         interpreter = ["/usr/bin/python3", "-IS"] if name == "bind" else []

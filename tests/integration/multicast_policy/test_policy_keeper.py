@@ -244,6 +244,24 @@ def test_records_that_others_touched_bind_nothing_and_hurt_nobody(node: Node) ->
     assert heard_after(other, "still")
 
 
+def test_a_binding_is_for_the_pods_own_port_alone(node: Node) -> None:
+    """As in a network that a tenant wrote: with a result that names another's port, or for a second interface."""
+    victim, attacker = node.pod("green", "victim"), node.pod("red", "attacker")
+    others = {**attacker.result, "interfaces": [
+        {**i, "name": victim.port} if i["name"] == attacker.port else i for i in attacker.result["interfaces"]
+    ]}  # fmt: skip
+    with pytest.raises(AssertionError, match=f"port '{victim.port}' is not the other end of the pod's 'eth0'"):
+        node.bind(attacker, others)
+    with pytest.raises(AssertionError, match="'net1' is not the pod network's interface, which is 'eth0'"):
+        node.bind(attacker, attacker.result, "net1")
+    assert len(list((node.folder / "ports").iterdir())) == 2
+    node.bind(attacker, attacker.result)
+    node.collect("tenants", [])
+    assert len(list((node.folder / "ports").iterdir())) == 2, "another network's GC is not about ports"
+    node.collect("pods", [victim])
+    assert [path.name for path in (node.folder / "ports").iterdir()] == [f"{victim.id}@eth0"]
+
+
 def test_a_port_that_is_renamed_is_nobodys_and_the_others_go_on(node: Node) -> None:
     """Renamed, or moved to another bridge, while policies change: nothing breaks, and it is told."""
     node.start_agent("green")
