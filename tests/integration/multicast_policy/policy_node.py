@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 _numbers = itertools.count(1)
 BRIDGE = "cni0"
+PEER = (sys.executable, "-IS", HERE / "peer.py")  # the standard library alone: what a pod does begins sooner
 
 
 def run(*argv: str | Path, text: str | None = None, env: dict[str, str] | None = None) -> str:
@@ -98,10 +99,10 @@ class Pod:
         return {text for text, _, _ in self.hearing.all[1:]}
 
     def say(self, group: str, text: str, *more: str) -> None:
-        run("ip", "netns", "exec", self.netns, sys.executable, HERE / "peer.py", "say", "eth0", group, text, *more)
+        run("ip", "netns", "exec", self.netns, *PEER, "say", "eth0", group, text, *more)
 
     def frames(self, *frames: str, count: int = 2) -> None:
-        run("ip", "netns", "exec", self.netns, sys.executable, HERE / "peer.py", "frames", "eth0", str(count), *frames)
+        run("ip", "netns", "exec", self.netns, *PEER, "frames", "eth0", str(count), *frames)
 
     def igmp_version(self) -> str:
         """The version that the pod's kernel speaks on eth0: V1, V2 or V3."""
@@ -170,10 +171,10 @@ class Node:
         """The policy's programs, as the node's unit loads them; by a kind of hook, or the one that the loader takes."""
         run(*self.loading(object_file, kind))
 
-    def loading(self, object_file: Path, kind: str = "") -> list[str | Path]:
+    def loading(self, object_file: Path, kind: str = "", sha256: str = "") -> list[str | Path]:
         """The words that do so."""
         kinds = [f"HOOKS={kind}"] if kind else []
-        words = ["env", f"PYTHONPATH={bind.LIBRARY}", f"BRIDGE={BRIDGE}", *kinds]
+        words = ["env", f"PYTHONPATH={bind.LIBRARY}", f"BRIDGE={BRIDGE}", f"SHA256={sha256}", *kinds]
         return self.inside(*words, "/usr/bin/python3", "-S", "-m", "multicast_policy.loader", object_file)
 
     def pins(self) -> list[str]:
@@ -204,7 +205,7 @@ class Node:
 
     def peer(self, netns: str, *argv: str) -> Lines:
         """A process of peer.py in a network namespace, the node's or a pod's."""
-        lines = Lines(["ip", "netns", "exec", netns, sys.executable, HERE / "peer.py", *argv])
+        lines = Lines(["ip", "netns", "exec", netns, *PEER, *argv])
         self.started.append(lines)
         return lines
 

@@ -132,6 +132,8 @@ def test_an_object_that_the_kernel_refuses_changes_nothing(node: Node, tmp_path:
     assert len(node.pins()) == 1
     assert not (node.folder / hooks.REFUSED).exists(), "or pods would start without any"
     assert "the older ones go on: loading program" in node.told("newest")
+    done = subprocess.run(node.loading(policy_object, sha256="0" * 64), check=False, capture_output=True, text=True)
+    assert (done.returncode, "is not the object that the bundle has" in done.stderr) == (1, True)
     for content in (b"", b"\x7fELF", b"text" * 1000):
         path.write_bytes(content)
         done = subprocess.run(node.loading(path), check=False, capture_output=True, text=True)
@@ -207,7 +209,7 @@ def test_a_pod_that_flaps_its_interface_hears_nothing_that_it_may_not(node: Node
     one, other, red = node.pod("green"), node.pod("green"), node.pod("red")
     for pod in (other, red):
         pod.hear(G4)
-    flow = node.peer(one.netns, "say", "eth0", G4, "flow", str(int(patient(800))), "0.002")
+    flow = node.peer(one.netns, "say", "eth0", G4, "flow", "800", "0.002")
     assert heard_after(other, "flow")
     while flow.process.poll() is None:
         run("ip", "-n", red.netns, "link", "set", "eth0", "down")
