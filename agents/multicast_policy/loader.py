@@ -3,10 +3,10 @@
     python3 -m multicast_policy.loader OBJECT          load it, or keep it where it is loaded already
     python3 -m multicast_policy.loader --probe OBJECT  ask the kernel whether it takes it, and change nothing
 
-Environment: BRIDGE (default cni0), SHA256 (of the object, in hex; any if empty). Where the kernel refuses, the exit code
-is 0 all the same and the reason stands in the file `refused`: pods start without the policy, and the agent reports it.
-What was loaded before stays until all of the new is there and was tried, and goes on where the new is refused (`older`).
-Standard library only.
+Environment: BRIDGE (default cni0), SHA256 (of the object, in hex; any if empty). Where the kernel refuses, the exit
+code is 0 all the same and the reason stands in the file `refused`: pods start without the policy, and the agent reports
+it. What was loaded before stays until all of the new is there and was tried, and goes on where the new is refused
+(`older`). Standard library only.
 """
 
 from __future__ import annotations
