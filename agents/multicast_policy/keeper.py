@@ -29,9 +29,8 @@ _LINKS_AND_FILTERS = 1 | 8  # RTMGRP_LINK, RTMGRP_TC of linux/rtnetlink.h
 class Seen:
     """What the last look found, in sentences for the administrator."""
 
-    strangers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    since: dict[str, float] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)  # by port without a record: when it was first seen
 
 
 class Keeper:
@@ -63,7 +62,7 @@ class Keeper:
         while True:
             self.beat = time.monotonic()
             seen = self._look()
-            if (seen.strangers, seen.notes) != (self.seen.strangers, self.seen.notes):
+            if seen.notes != self.seen.notes:
                 self._told(seen)
             self.seen = seen
             if self._news.wait(_LOOK_SECONDS):
@@ -131,10 +130,11 @@ class Keeper:
 
     def _strangers(self, notes: list[str]) -> Seen:
         """Ports that no pod of the pod network has: they stay closed for groups, and are told."""
-        now, bound = time.monotonic(), {port.name for port in self._enforcer.outcome.bound.values()}
-        since = {name: self.seen.since.get(name, now) for name in ports.on_bridge(self._bridge) if name not in bound}
-        names = tuple(sorted(name for name, first in since.items() if now - first >= _STRANGE_AFTER_SECONDS))
-        if names:
-            listed = ", ".join(f"'{name}'" for name in names)
-            notes.append(f"{listed} on '{self._bridge}' is no port of the pod network's pods: it is closed for groups")
-        return Seen(names, tuple(notes), since)
+        now, outcome = time.monotonic(), self._enforcer.outcome
+        # Before there is a policy all ports would be strangers.
+        here = ports.on_bridge(self._bridge) if outcome.updates else {}
+        bound = {port.name for port in outcome.bound.values()}
+        since = {name: self.seen.since.get(name, now) for name in here if name not in bound}
+        for name in sorted(name for name, first in since.items() if now - first >= _STRANGE_AFTER_SECONDS):
+            notes.append(f"port '{name}' of '{self._bridge}' is no pod's of the pod network: it is closed for groups")
+        return Seen(tuple(notes), since)

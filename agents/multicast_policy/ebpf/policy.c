@@ -453,7 +453,9 @@ SEC("tc.to_pod") int to_pod(struct __sk_buff *skb)
 	return TC_ACT_SHOT;
 }
 
-SEC("tc.from_node") int from_node(struct __sk_buff *skb)
+// What the node sends to its pods, or hears of them: a pod that is off, or says what it may not, came no further than its
+// own port.
+INLINE int judge_node(struct __sk_buff *skb, int sends)
 {
 	struct frame f;
 	struct ethhdr eth __attribute__((aligned(8)));
@@ -462,30 +464,30 @@ SEC("tc.from_node") int from_node(struct __sk_buff *skb)
 	read_frame(&f, skb, &eth);
 	if (f.kind != BROKEN && (untouched(&f) || f.kind == REPORT || f.kind == DISCOVERY))
 		return GO_ON;
-	if (f.kind == ROUTING && f.protocol == IPPROTO_ICMPV6)
-		return GO_ON;  // the node is the pods' router
-	if (!is_shared(&f) && !is_lifted(&f))
-		return REFUSE(NODE, not_allowed);
-	COUNT(NODE, received);
-	return GO_ON;
-}
-
-// A pod that is off, or says what it may not, came no further than its own port.
-SEC("tc.to_node") int to_node(struct __sk_buff *skb)
-{
-	struct frame f;
-	struct ethhdr eth __attribute__((aligned(8)));
-	if (load(skb, 0, &eth, sizeof eth) < 0)
-		return TC_ACT_SHOT;
-	read_frame(&f, skb, &eth);
-	if (f.kind != BROKEN && (untouched(&f) || f.kind == REPORT || f.kind == DISCOVERY || f.kind == QUERY))
+	// The node is the pods' router, and the bridge's own queries come up to it.
+	if (sends ? f.kind == ROUTING && f.protocol == IPPROTO_ICMPV6 : f.kind == QUERY)
 		return GO_ON;
 	if (is_shared(&f) || is_lifted(&f)) {
-		COUNT(NODE, delivered);
+		if (sends)
+			COUNT(NODE, received);
+		else
+			COUNT(NODE, delivered);
 		return GO_ON;
 	}
+	if (sends)
+		return REFUSE(NODE, not_allowed);
 	COUNT(NODE, withheld);
 	return TC_ACT_SHOT;
+}
+
+SEC("tc.from_node") int from_node(struct __sk_buff *skb)
+{
+	return judge_node(skb, 1);
+}
+
+SEC("tc.to_node") int to_node(struct __sk_buff *skb)
+{
+	return judge_node(skb, 0);
 }
 
 char terms[] SEC("license") = "Apache-2.0";

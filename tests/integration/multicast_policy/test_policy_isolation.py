@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
 import pytest
 
 from tests.integration.multicast_policy.patience import LIVELY, patient, within
-from tests.integration.multicast_policy.policy_node import HERE, Node, Pod
+from tests.integration.multicast_policy.policy_node import PEER, Node, Pod
 
 G4, G6 = "239.1.1.1", "ff1e::1:1"
 GROUPS = (G4, G6, "224.0.0.251", "ff02::fb")
@@ -32,7 +31,7 @@ def say_all(*pods: Pod) -> None:
 
 
 def node_says(node: Node, group: str, text: str) -> None:
-    node.exec(sys.executable, HERE / "peer.py", "say", "cni0", group, text)
+    node.exec(*PEER, "say", "cni0", group, text)
 
 
 def test_nothing_passes_by_default_and_unicast_and_broadcast_do(node: Node) -> None:

@@ -174,7 +174,7 @@ def test_a_port_of_nobodys_is_closed_for_groups_and_told(hooked: Node) -> None:
         assert {text for text, _, _ in ear.all[1:]} <= {"intruder"}, "itself at most"
         assert other.heard() == {"unicast"}
         told = node.told("stranger0")
-        assert told == "'stranger0' on 'cni0' is no port of the pod network's pods: it is closed for groups"
+        assert told == "port 'stranger0' of 'cni0' is no pod's of the pod network: it is closed for groups"
         assert one.port in node.exec("ls", f"/sys/class/net/{BRIDGE}/brif"), "and later policies are not stopped"
         assert node.permit("green", "red")["error"] == ""
     finally:
@@ -277,7 +277,7 @@ def test_a_port_that_is_renamed_is_nobodys_and_the_others_go_on(node: Node) -> N
         name = f"renamed{number}"
         node.ip("link", "set", moved.port, "master", "elsewhere" if number % 2 == 0 else BRIDGE)
         assert node.permit("green", *(["red"] if number % 2 else []))["error"] == ""
-    assert "'renamed4' on 'cni0' is no port" in node.told("renamed4")
+    assert "port 'renamed4' of 'cni0' is no pod's" in node.told("renamed4")
     one.say(G4, "renamed")
     late = node.pod("green")
     late.say(G4, "late")

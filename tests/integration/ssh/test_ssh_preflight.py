@@ -137,7 +137,8 @@ def test_a_host_that_cannot_be_a_labs(name: str, hosts: Fleet) -> None:
 def test_a_host_that_takes_no_programs_is_refused_only_where_namespaces_are_listed(hosts: Fleet) -> None:
     """systemd forbids bpf() to sshd, and with it to all that comes by SSH."""
     folder, again = "/etc/systemd/system/ssh.service.d", "systemctl daemon-reload; systemctl restart ssh"
-    breaking = f"mkdir -p {folder}; printf '[Service]\\nSystemCallFilter=~bpf\\n' > {folder}/no-bpf.conf; {again}"
+    lines = "[Service]\\nSystemCallFilter=~bpf\\nSystemCallErrorNumber=EPERM\\n"
+    breaking = f"mkdir -p {folder}; printf '{lines}' > {folder}/no-bpf.conf; {again}"
     with broken(hosts, "k8s", breaking, f"rm -r {folder}; {again}"):
         assert told(hosts, lab_data(hosts)) == ""
         listed = lab_data(hosts) | {"multicast": {"namespaces": ["app"]}}
