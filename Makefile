@@ -4,7 +4,7 @@ SHELL := /bin/bash
 LAB ?= lab.yml
 MCASTLAB := .venv/bin/mcastlab
 
-.PHONY: help up down test test-vm lint unit integration molecule e2e kills lock install
+.PHONY: help up down test test-vm test-policy-vm lint unit integration molecule e2e kills lock install
 
 help:  ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -25,6 +25,10 @@ test:  ## Linters, unit tests, integration tests and the real lab end to end
 test-vm:  ## The lab in two virtual machines by Vagrant and libvirt, emulated where there is no KVM: most of an hour
 	@scripts/install dev libvirt
 	@scripts/test-vm
+
+test-policy-vm:  ## The tests of multicast-policy on Debian's own kernel, in a machine that is emulated: a quarter of an hour
+	@scripts/install dev policy-vm
+	@scripts/test-policy-vm
 
 lint unit integration e2e:  ## One suite of `make test`
 	@scripts/install dev

@@ -13,6 +13,7 @@ import pytest
 from provision.errors import CommandError
 from provision.providers.podman_cli import Podman
 from tests.e2e.conftest import CliLab
+from tests.e2e.test_1_security import EVERYBODY, line_verbs
 
 KUBECTL = ("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
 OVN = "k8s.ovn.org/multicast-enabled"
@@ -201,6 +202,54 @@ def test_an_agent_writes_the_status_of_its_own_node_and_nothing_else(lab: CliLab
         ("patch", "nodemulticast", "k8s", "--type=merge", "-p", '{"metadata":{"labels":{"a":"b"}}}'),
     ):
         assert "cannot" in as_account(lab, bound, *forbidden, code=1), forbidden
+
+
+MAY = {
+    "multicast-policy": {
+        ("multicastpolicies.mcastlab.io", "list"), ("multicastpolicies.mcastlab.io", "watch"),
+        ("nodemulticasts.mcastlab.io/status", "patch"), ("events", "create"),
+    },
+    "multicast-controller": {
+        *((kind, verb) for kind in ("namespaces", "nodes", "configmaps") for verb in ("list", "watch")),
+        *(("netnamespaces.network.openshift.io", verb) for verb in ("list", "watch", "create", "delete")),
+        *(("multicastpolicies.mcastlab.io", verb) for verb in ("list", "watch", "create", "patch")),
+        *(("nodemulticasts.mcastlab.io", verb) for verb in ("list", "watch", "create", "delete")),
+        *(("network-attachment-definitions.k8s.cni.cncf.io", verb)
+          for verb in ("list", "watch", "create", "patch", "delete")),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("account", MAY)
+def test_what_each_token_can_do(lab: CliLab, account: str) -> None:
+    """All of it, as the API server has it, where it can do most; whoever adds to it is asked here."""
+    shown = as_account(lab, token(lab, account), "auth", "can-i", "--list", "--no-headers", "-n", SYSTEM)
+    rows = [line.split() for line in shown.splitlines() if line and not line.startswith(" ")]
+    allowed = {(row[0], verb) for row in rows for verb in line_verbs(row)}
+    assert allowed - EVERYBODY == MAY[account]
+
+
+def test_the_controller_makes_the_labs_networks_as_they_are_and_no_others(lab: CliLab) -> None:
+    secret = token(lab, "multicast-controller")
+    ours = get(lab, "-n", "default", "network-attachment-definition", "eth1-multicast")["spec"]
+    metadata = {"name": "eth1-multicast", "namespace": SYSTEM, "labels": {"mcastlab.io/by": "multicast-controller"}}
+    good = {
+        "apiVersion": "k8s.cni.cncf.io/v1",
+        "kind": "NetworkAttachmentDefinition",
+        "metadata": metadata,
+        "spec": ours,
+    }
+    try:
+        for change in (
+            {"spec": {"config": ours["config"].replace('"eth1"', '"eth0"')}},
+            {"spec": {}},
+            {"metadata": {**metadata, "name": "another"}},
+            {"metadata": {**metadata, "labels": {}}},
+        ):
+            assert "only the lab's own networks" in created_as(lab, secret, {**good, **change}), change
+        assert "created" in created_as(lab, secret, good)
+    finally:
+        lab.kubectl("-n", SYSTEM, "delete", "network-attachment-definition", "eth1-multicast", "--ignore-not-found")
 
 
 def test_the_controller_leaves_other_networks_and_the_rest_alone(lab: CliLab) -> None:
