@@ -459,7 +459,7 @@ def test_an_agent_says_of_pods_and_its_node_what_it_has_to_and_nothing_else(lab:
 
 def created_as(lab: CliLab, secret: str, manifest: dict[str, Any]) -> str:
     server = "--server=https://127.0.0.1:6443 --certificate-authority=/etc/kubernetes/pki/ca.crt"
-    line = f'echo "$1" | kubectl --kubeconfig=/dev/null {server} --token="$2" create --validate=false -f - 2>&1'
+    line = f'printf %s "$1" | kubectl --kubeconfig=/dev/null {server} --token="$2" create --validate=false -f - 2>&1'
     return tried(lab, "sh", "-c", line, "sh", json.dumps(manifest), secret)
 
 
