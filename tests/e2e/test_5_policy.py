@@ -150,6 +150,17 @@ def token(lab: CliLab, account: str, *more: str) -> str:
     return lab.kubectl("-n", SYSTEM, "create", "token", account, "--duration=10m", *more).strip()
 
 
+def agent_pod(lab: CliLab) -> str:
+    """The agent that runs; one that was deleted a moment ago may still be there."""
+
+    def running() -> str:
+        pods = get(lab, "-n", SYSTEM, "pods", "-l", "app.kubernetes.io/name=multicast-policy")["items"]
+        names = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        return str(names[0]) if len(names) == 1 else ""
+
+    return str(until("one agent runs", running, 60))
+
+
 def as_account(lab: CliLab, secret: str, *args: str, code: int = 0) -> str:
     """What kubectl says as a ServiceAccount: with its token, and without the administrator's certificate."""
     server = ("--server=https://127.0.0.1:6443", "--certificate-authority=/etc/kubernetes/pki/ca.crt")
@@ -178,9 +189,7 @@ def status_written(lab: CliLab, secret: str, name: str) -> str:
 
 
 def test_an_agent_writes_the_status_of_its_own_node_and_nothing_else(lab: CliLab) -> None:
-    name = lab.kubectl("-n", SYSTEM, "get", "pods", "-l", "app.kubernetes.io/name=multicast-policy", "-o", "name")
-    pod = name.strip().split("/")[1]
-    bound = token(lab, "multicast-policy", "--bound-object-kind=Pod", f"--bound-object-name={pod}")
+    bound = token(lab, "multicast-policy", "--bound-object-kind=Pod", f"--bound-object-name={agent_pod(lab)}")
     node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "elsewhere"}}
     try:
         create(lab, node)
@@ -433,9 +442,7 @@ def ready_agents(lab: CliLab) -> str:
 
 
 def test_an_agent_says_of_pods_and_its_node_what_it_has_to_and_nothing_else(lab: CliLab) -> None:
-    name = lab.kubectl("-n", SYSTEM, "get", "pods", "-l", "app.kubernetes.io/name=multicast-policy", "-o", "name")
-    bound_to = ("--bound-object-kind=Pod", f"--bound-object-name={name.strip().split('/')[1]}")
-    secret = token(lab, "multicast-policy", *bound_to)
+    secret = token(lab, "multicast-policy", "--bound-object-kind=Pod", f"--bound-object-name={agent_pod(lab)}")
     about = {"apiVersion": "v1", "kind": "Pod", "name": "x", "namespace": "default", "uid": "u"}
     good = {
         "apiVersion": "v1", "kind": "Event", "metadata": {"generateName": "x.", "namespace": "default"},
