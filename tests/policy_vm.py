@@ -32,8 +32,9 @@ _SHARED = ROOT / "build" / "policy-vm"  # what the machine is told, and what it 
 _COPY = ROOT / "build" / "policy-vm-checkout"  # so that nobody's work meanwhile is half of what is tested
 _WITHOUT = (".git", ".venv", ".*_cache", ".mcastlab", ".vagrant", "build")
 _TOOLS = {"mke2fs": "e2fsprogs", "qemu-system-x86_64": "qemu-system-x86"}
-# As the box: of an emulated processor the kernel would not trust the time counter (docs/vagrant.md).
-_KERNEL = "root=/dev/vda rw init=/first console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable"
+# Of an emulated processor the kernel would not trust the time counter (docs/vagrant.md); and what the emulator has
+# translated of a program serves the next process of it only where that one has the same addresses.
+_KERNEL = "root=/dev/vda rw init=/first console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable norandmaps"
 _SIZE = "3G"
 
 _RUN = """
@@ -120,7 +121,7 @@ def _machine(image: Path, plugins: Path) -> list[str]:
     return [
         *dies_with_us("KILL"),
         "qemu-system-x86_64",
-        *("-accel", "tcg,thread=multi", "-cpu", "qemu64", "-smp", "2", "-m", "2048"),
+        *("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "qemu64", "-smp", "2", "-m", "2048"),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-nic", "none"),
         *("-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd.img"), "-append", _KERNEL),
         *("-drive", f"file={_comma(image / 'root.img')},format=raw,if=virtio,snapshot=on"),
