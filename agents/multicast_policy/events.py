@@ -62,11 +62,16 @@ class Teller(threading.Thread):
             if (said := refusals(entry, last)) and self._once(uid, now, about, POD, said):
                 self._last[uid] = entry
 
-    def tell(self, notes: Sequence[str]) -> None:
-        """Tell the node's troubles, from a thread of their own: whoever calls has other things to do."""
+    def tell(self, notes: Sequence[str]) -> list[threading.Thread]:
+        """Tell the node's troubles, each from a thread of its own: whoever calls has other things to do."""
         about = {"kind": "Node", "name": self._node, "uid": self._node}
-        for note in notes:
-            threading.Thread(target=self._once, args=(note, time.time(), about, NODE, note), daemon=True).start()
+        telling = [
+            threading.Thread(target=self._once, args=(note, time.time(), about, NODE, note), daemon=True)
+            for note in notes
+        ]
+        for thread in telling:
+            thread.start()
+        return telling
 
     def _once(self, key: str, now: float, about: Mapping[str, str], reason: str, message: str) -> bool:
         if now - self._told.get(key, 0) < _AGAIN_SECONDS or not self._send(about, reason, message):

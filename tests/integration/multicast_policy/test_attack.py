@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from agents.multicast_policy.model import link_local
+from provision.wait import NotYet, until
 from tests.integration.multicast_policy import cases
 from tests.integration.multicast_policy.cases import Attack, Case, Host
 from tests.integration.multicast_policy.kinds import kinds
+from tests.integration.multicast_policy.patience import patient, within
 from tests.integration.multicast_policy.policy_node import BRIDGE, Node
 from tests.integration.multicast_policy.wire import Wire, mac
 
@@ -23,6 +25,7 @@ from tests.integration.multicast_policy.wire import Wire, mac
 NODE_TYPES = (0x0800, 0x86DD, 0x0806, 0x88B5, 0x8847, 0x8864, 0x88CC, 0x9100, 0x0004)
 ANY = ("0.0.0.0", "::")  # noqa: S104
 GROUPS = (cases.G4, cases.G6, cases.SHARED4)
+FLOW = int(patient(2500))  # datagrams, one each 2 ms: longer than all frames take
 
 
 class Field:
@@ -59,6 +62,26 @@ def play(field: Field, hosts: dict[str, Host]) -> list[tuple[Case, set[str]]]:
     return list(zip(found, field.wire.play([(case.sender, case.frame) for case in found]), strict=True))
 
 
+def play_beside_a_flow(field: Field) -> list[tuple[Case, set[str]]]:
+    """All frames while a1's application sends to the group: who may, hears all of that as well."""
+    node, pods = field.node, field.pods
+    flow = node.peer(pods["a1"].netns, "say", "eth0", cases.G4, "flow", str(FLOW), "0.002")
+    results = play(field, field.hosts())
+    assert flow.process.poll() is None, "the flow runs all the time"
+    flow.process.wait(patient(60))
+
+    def heard(name: str) -> int:
+        hearing = pods[name].hearing
+        return sum((text, group) == ("flow", cases.G4) for text, _, group in hearing.all[1:]) if hearing else 0
+
+    def all_heard() -> bool | NotYet:
+        return heard("a2") >= FLOW or NotYet(f"{heard('a2')} of {FLOW}")
+
+    until("a2 to hear the whole flow", all_heard, within(10), interval=0.1)
+    assert {name: heard(name) for name in pods if name != "a1"} == dict.fromkeys(set(pods) - {"a1"}, 0) | {"a2": FLOW}
+    return results
+
+
 def table(results: list[tuple[Case, set[str]]]) -> str:
     """Of each kind how many frames were as expected, and of the others who saw what."""
     kinds: dict[str, Counter[str]] = {}
@@ -89,7 +112,7 @@ def test_whoever_sees_a_frame_may(
         node.load(policy_object, kind)
         node.start_agent("a", "b", node_groups=(cases.SHARED4,))
         field = Field(node)
-        results = play(field, field.hosts())
+        results = play_beside_a_flow(field)
         shown = table(results)
         print(shown)
         wrong = [(case.kind, case.sender, sorted(seen)) for case, seen in results if not case.fits(seen)]

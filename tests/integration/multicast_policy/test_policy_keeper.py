@@ -285,6 +285,24 @@ def test_a_port_that_is_renamed_is_nobodys_and_the_others_go_on(node: Node) -> N
     assert "renamed" not in other.heard()
 
 
+def test_a_container_without_the_right_is_a_reason(bare_node: Node, policy_object: Path) -> None:
+    """Taken from the loader itself: what it finds stands where the agent reads it, and nothing is left loaded."""
+    (bare_node.folder / hooks.REFUSED).unlink()
+    bare_node.exec("sh", "-c", f"mkdir -p {hooks.FOLDER}/bpf && mount -t bpf bpf {hooks.FOLDER}/bpf")
+    words = [str(word) for word in bare_node.loading(policy_object)]
+    at = words.index("--") + 1
+    run(*words[:at], "setpriv", "--bounding-set", "-bpf,-sys_admin", *words[at:])
+    assert (bare_node.folder / hooks.REFUSED).read_text() == "making map 'ports': Operation not permitted\n"
+    assert bare_node.pins() == []
+
+
+def test_without_a_bpf_file_system_nothing_is_loaded(bare_node: Node, policy_object: Path) -> None:
+    (bare_node.folder / hooks.REFUSED).unlink()
+    bare_node.exec("mount", "--bind", "/bin/false", "/usr/bin/mount")
+    bare_node.load(policy_object)
+    assert (bare_node.folder / hooks.REFUSED).read_text().startswith("no bpf file system can be mounted: ")
+
+
 def test_a_node_whose_kernel_refuses_lets_pods_start(bare_node: Node) -> None:
     pod = bare_node.pod("green")
     assert (bare_node.folder / "ports" / f"{pod.id}@eth0").exists()

@@ -81,21 +81,24 @@ class Wire:
         end = time.monotonic() + quiet_seconds
         while True:
             ready = select.select(list(self._ears), [], [], max(0.0, end - time.monotonic()))[0]
-            for sock in ready:
-                self._take(sock)
+            took = [self._take(sock) for sock in ready]
+            if any(took):
                 end = time.monotonic() + quiet_seconds
-            if not ready:
+            elif not ready or time.monotonic() >= end:
                 return
 
-    def _take(self, sock: socket.socket) -> None:
+    def _take(self, sock: socket.socket) -> bool:
+        """Take all that a socket has; whether any of it was a frame of ours."""
+        ours = False
         while True:
             try:
                 data, about = sock.recvfrom(4096, socket.MSG_DONTWAIT)
             except BlockingIOError:
-                return
+                return ours
             number = number_of(data)
             if number is not None and about[2] != _OUTGOING:
                 self._seen[number].add(self._ears[sock])
+                ours = True
 
 
 def numbered(frame: bytes, number: int) -> bytes:

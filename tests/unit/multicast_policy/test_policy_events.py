@@ -112,3 +112,15 @@ def test_another_agent_knows_what_was_told(tmp_path: Path, spoilt: str, times: i
         if spoilt:
             (tmp_path / "told").write_text(spoilt)
     assert len(cluster.events) == times
+
+
+def test_a_nodes_troubles_are_told_on_the_node(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    told = teller(cluster, {"pods": []}, tmp_path)
+    note = "port 'veth1' of 'cni0' is no pod's of the pod network: it is closed for groups"
+    for _ in range(2):
+        for thread in told.tell([note]):
+            thread.join(10)
+    assert [event["message"] for event in cluster.events] == [note], "once in ten minutes"
+    assert cluster.events[0]["involvedObject"] == {"apiVersion": "v1", "kind": "Node", "name": "k8s", "uid": "k8s"}
+    assert (cluster.events[0]["reason"], cluster.events[0]["metadata"]["namespace"]) == ("MulticastPolicy", "default")
