@@ -94,8 +94,8 @@ def test_lost_pins_are_loaded_again(hooked: Node) -> None:
     assert red.heard() == set()
 
 
-def test_other_programs_take_over_without_a_gap(hooked: Node, tmp_path: Path, policy_object: Path) -> None:
-    """A newer object is loaded while a flow runs: nothing that is forbidden passes, and the flow goes on."""
+def test_other_programs_take_over(hooked: Node, tmp_path: Path, policy_object: Path) -> None:
+    """A newer object is loaded while a flow runs: nothing that is forbidden passes, and the flow goes on after it."""
     node = hooked
     node.start_agent("green")
     one, other, red = node.pod("green"), node.pod("green"), node.pod("red")
