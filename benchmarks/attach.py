@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """How long a second interface takes: netattach against Multus, in one run, on a lab of its own.
 
 Needs Multus' image (`mcastlab artifacts import FILE.tar`). For each pod it takes the time that containerd needs for the

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """From nothing to the first multicast datagram in a pod: `mcastlab up` against the lab by hand, in one run.
 
 Needs the artifact cache (`mcastlab artifacts build`) and the by-hand lab's own (`build.sh` and `images.sh` there).

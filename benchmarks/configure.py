@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """How the configure stage grows with the number of multicast source hosts: 1, 2 and 4 of them, in turn, in one run.
 
 Needs the artifact cache (`mcastlab artifacts build`). Each lab is brought up from nothing, and once more; prints the

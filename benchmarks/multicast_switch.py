@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """How quick the switch is, on a lab that is up: from the annotation to the first datagram, and to the last.
 
 A pod sends 1,000 datagrams a second, another of the same namespace listens; the namespace is annotated and the

@@ -78,15 +78,16 @@ class Map:
         return cls(_bpf(_CREATE, attributes, f"making map '{name}'"), shape)
 
     @classmethod
-    def pinned(cls, path: str, shape: Shape) -> Map:
+    def pinned(cls, path: str, shape: Shape | None = None) -> Map:
         """The map that is pinned at `path`; raises OSError where it has not this shape, as an older version's."""
         fd = get(path)
         about = Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
         found = {key: int(value) for key, _, value in (line.partition(":\t") for line in about) if key in _ABOUT}
-        if [found.get(key) for key in _ABOUT] != [shape.kind, shape.key, shape.value, shape.entries]:
+        own = Shape(*(found[key] for key in _ABOUT))
+        if shape not in {None, own}:
             os.close(fd)
             raise OSError(22, f"map '{path}' is of another version of the policy's programs")
-        return cls(fd, shape)
+        return cls(fd, own)
 
     def get(self, key: bytes) -> bytes | None:
         """The value, None where there is none."""

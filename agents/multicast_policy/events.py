@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Teller(threading.Thread):
         self._last: dict[str, Mapping[str, Any]] = {}  # by pod's UID: what was counted when it was told
         self._begun = False
         self._told = _read(told)  # by UID, or the words on a node: time.time()
+        self._notes = queue.SimpleQueue[str]()
 
     def run(self) -> None:
         """Never returns."""
@@ -52,7 +54,11 @@ class Teller(threading.Thread):
             time.sleep(_LOOK_SECONDS)
 
     def look(self, now: float) -> None:
-        """Tell pods what is new at `now`; what was counted before the first look is not."""
+        """Tell the node's troubles, and pods what is new at `now`; what was counted before the first look is not."""
+        node = {"kind": "Node", "name": self._node, "uid": self._node}
+        while not self._notes.empty():
+            note = self._notes.get()
+            self._once(note, now, node, NODE, note)
         pods = {entry["uid"]: entry for entry in self._figures()["pods"] if entry["uid"]}
         first, self._begun = not self._begun, True
         self._last = {uid: last for uid, last in self._last.items() if uid in pods}
@@ -62,25 +68,25 @@ class Teller(threading.Thread):
             if (said := refusals(entry, last)) and self._once(uid, now, about, POD, said):
                 self._last[uid] = entry
 
-    def tell(self, notes: Sequence[str]) -> list[threading.Thread]:
-        """Tell the node's troubles, each from a thread of its own: whoever calls has other things to do."""
-        about = {"kind": "Node", "name": self._node, "uid": self._node}
-        telling = [
-            threading.Thread(target=self._once, args=(note, time.time(), about, NODE, note), daemon=True)
-            for note in notes
-        ]
-        for thread in telling:
-            thread.start()
-        return telling
+    def tell(self, notes: Iterable[str]) -> None:
+        """Have the node's troubles told with the next look."""
+        for note in notes:
+            self._notes.put(note)
 
     def _once(self, key: str, now: float, about: Mapping[str, str], reason: str, message: str) -> bool:
         if now - self._told.get(key, 0) < _AGAIN_SECONDS or not self._send(about, reason, message):
             return False
         self._told = {old: when for old, when in self._told.items() if now - when < _AGAIN_SECONDS} | {key: now}
-        beside = self._path.with_name(f".{self._path.name}")
-        beside.write_text(json.dumps(self._told))
-        beside.replace(self._path)
+        self._remember()
         return True
+
+    def _remember(self) -> None:
+        beside = self._path.with_name(f".{self._path.name}")
+        try:
+            beside.write_text(json.dumps(self._told))
+            beside.replace(self._path)
+        except OSError as error:
+            _LOG.error("what was told cannot be kept, so something may be told again: %s", error)
 
     def _send(self, about: Mapping[str, str], reason: str, message: str) -> bool:
         namespace = about.get("namespace", "default")

@@ -70,7 +70,7 @@ def attach(kind: str, devices: Iterable[str], hooks: Hooks, programs: Programs, 
             try:
                 _attach(socket.if_nametoindex(device), way, programs, name, old)
             except OSError as error:
-                raise HookError(f"'{device}', {way}: {error.strerror}") from error
+                raise HookError(f"'{device}', {way}, '{name}': {error.strerror}") from error
 
 
 def without(kind: str, devices: Sequence[str], hooks: Hooks, programs: Programs) -> list[str]:
@@ -89,17 +89,30 @@ def without(kind: str, devices: Sequence[str], hooks: Hooks, programs: Programs)
     return lacking
 
 
+def detach(kind: str, devices: Iterable[str], hooks: Hooks, programs: Programs) -> None:
+    """Take these programs away from `devices`; raises HookError or OSError. With clsact, all that hangs there goes."""
+    if kind == "clsact":
+        _tc([f"qdisc del dev {device} clsact" for device in devices])
+        return
+    for device in devices:
+        for way, name in hooks:
+            _tcx(_DETACH, socket.if_nametoindex(device), way, programs.fds[name])
+
+
+def _tcx(command: int, index: int, way: str, fd: int, flags: int = 0, replaced: int = 0) -> None:
+    doing = "attaching by tcx" if command == _ATTACH else "detaching from tcx"
+    bpf.call(command, struct.pack("=IIIIIIQ", index, fd, _TYPES[way], flags, replaced, 0, 0), doing)
+
+
 def _attach(index: int, way: str, programs: Programs, name: str, old: Programs | None) -> None:
     there, fd, own = _attached(index, way), programs.fds[name], programs.ids[name]
     if there[:1] == [own]:
         return
     if own in there:
-        bpf.call(_DETACH, struct.pack("=IIIIIIQ", index, fd, _TYPES[way], 0, 0, 0, 0), f"moving '{name}' to the front")
+        _tcx(_DETACH, index, way, fd)  # to come back at the front
     replaced = old.fds[name] if old and there[:1] == [old.ids[name]] else 0
-    flags = _REPLACE if replaced else _BEFORE
-    given = struct.pack("=IIIIIIQ", index, fd, _TYPES[way], flags, replaced, 0, 0)
     try:
-        bpf.call(_ATTACH, given, f"attaching '{name}' by tcx")
+        _tcx(_ATTACH, index, way, fd, _REPLACE if replaced else _BEFORE, replaced)
     except FileExistsError:
         # The agent and the plug-in may both do it for a new port.
         if _attached(index, way)[:1] != [own]:

@@ -71,10 +71,10 @@ class Keeper:
 
     def _look(self) -> Seen:
         notes: list[str] = []
+        here = sorted(ports.on_bridge(self._bridge))
         try:
-            programs = self._current()
-            self._give(programs, notes)
-            ports.close_routers(self._bridge)
+            self._give(self._current(), here, notes)
+            ports.close_routers(here)
             if not ports.snoops(self._bridge):
                 self._floods += 1
                 _LOG.error("snooping was off on '%s', and is on again", self._bridge)
@@ -90,7 +90,7 @@ class Keeper:
             notes.append(
                 f"snooping was lost on '{self._bridge}' and put back; times since the agent began: {self._floods}"
             )
-        return self._strangers(notes)
+        return self._strangers(here, notes)
 
     def _current(self) -> hooks.Programs:
         """The programs that are pinned; loaded again when they are not."""
@@ -106,7 +106,7 @@ class Keeper:
             self._enforcer.reopen()
         return self._programs
 
-    def _give(self, programs: hooks.Programs, notes: list[str]) -> None:
+    def _give(self, programs: hooks.Programs, here: list[str], notes: list[str]) -> None:
         """Programs to whoever lacks them; a port that cannot be given any is locked until it can."""
         kind = (_FOLDER / hooks.KIND).read_text()
         for device in hooks.without(kind, [self._bridge], hooks.BRIDGE, programs):
@@ -116,7 +116,7 @@ class Keeper:
             except hooks.HookError as error:
                 notes.append(f"bridge '{device}' cannot be given the policy's programs: {error}")
         known = {port.name for port in self._enforcer.outcome.bound.values()}
-        for device in hooks.without(kind, sorted(ports.on_bridge(self._bridge)), hooks.POD, programs):
+        for device in hooks.without(kind, here, hooks.POD, programs):
             try:
                 hooks.attach(kind, [device], hooks.POD, programs, self._old)
             except hooks.HookError as error:
@@ -128,13 +128,13 @@ class Keeper:
             _LOG.log(logging.WARNING if device in known else logging.DEBUG, "port '%s' had no programs", device)
             ports.unlock(device)
 
-    def _strangers(self, notes: list[str]) -> Seen:
+    def _strangers(self, here: list[str], notes: list[str]) -> Seen:
         """Ports that no pod of the pod network has: they stay closed for groups, and are told."""
         now, outcome = time.monotonic(), self._enforcer.outcome
-        # Before there is a policy all ports would be strangers.
-        here = ports.on_bridge(self._bridge) if outcome.updates else {}
         bound = {port.name for port in outcome.bound.values()}
-        since = {name: self.seen.since.get(name, now) for name in here if name not in bound}
+        # Before there is a policy all ports would be strangers.
+        unknown = [name for name in here if name not in bound] if outcome.updates else []
+        since = {name: self.seen.since.get(name, now) for name in unknown}
         for name in sorted(name for name, first in since.items() if now - first >= _STRANGE_AFTER_SECONDS):
             notes.append(f"port '{name}' of '{self._bridge}' is no pod's of the pod network: it is closed for groups")
         return Seen(tuple(notes), since)

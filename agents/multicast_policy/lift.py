@@ -14,13 +14,12 @@ import time
 from . import bpf, hooks
 from .model import packed
 
-_SHAPE = bpf.Shape(bpf.HASH, 16, 8, 64)
 _MOST_SECONDS = 30.0
 
 
 def main(group: str, seconds: str) -> None:
     until = time.monotonic_ns() + int(min(float(seconds), _MOST_SECONDS) * 1e9)
-    lifted = bpf.Map.pinned(f"{hooks.PINS}/lifted", _SHAPE)
+    lifted = bpf.Map.pinned(f"{hooks.PINS}/lifted")
     lifted.drop(packed(group))
     if float(seconds) > 0:
         lifted.put(packed(group), struct.pack("=Q", until))

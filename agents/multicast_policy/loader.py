@@ -1,7 +1,6 @@
 """Loads the policy's programs, pins them, and gives them to the bridge: run by the node's unit before kubelet.
 
-    python3 -m multicast_policy.loader OBJECT          load it, or keep it where it is loaded already
-    python3 -m multicast_policy.loader --probe OBJECT  ask the kernel whether it takes it, and change nothing
+    python3 -m multicast_policy.loader OBJECT      load it, or keep it where it is loaded already
 
 Environment: BRIDGE (default cni0), SHA256 (of the object, in hex; any if empty). Where the kernel refuses, the exit
 code is 0 all the same and the reason stands in the file `refused`: pods start without the policy, and the agent reports
@@ -35,8 +34,7 @@ class LoadError(Exception):
 
 def main() -> int:
     """As the module says; 1 when there is no object, or its programs cannot be given to the bridge."""
-    probing, path = sys.argv[1:-1] == ["--probe"], Path(sys.argv[-1])
-    bridge = os.environ.get("BRIDGE", "cni0")
+    path, bridge = Path(sys.argv[1]), os.environ.get("BRIDGE", "cni0")
     try:
         data = path.read_bytes()
         if os.environ.get("SHA256", "") not in {"", hashlib.sha256(data).hexdigest()}:
@@ -46,13 +44,11 @@ def main() -> int:
         sys.stderr.write(f"'{path}': {error}\n")
         return 1
     try:
-        before, kind = ensure(data, found, only_try=probing)
+        before, kind = ensure(data, found)
     except (LoadError, OSError) as error:
         reason = str(getattr(error, "strerror", None) or error)[:_REASON]
         sys.stderr.write(f"this kernel does not take the multicast policy's programs: {reason}\n")
-        return 1 if probing else _refuse(reason)
-    if probing:
-        return 0
+        return _refuse(reason)
     try:
         give(bridge, data, kind, before)
     except (hooks.HookError, OSError) as error:
@@ -74,9 +70,8 @@ def give(bridge: str, data: bytes, kind: str, before: Path | None) -> None:
     _own_bridge(bridge)
     current, old = hooks.Programs(), hooks.Programs(str(before)) if before else None
     hooks.attach(kind, [bridge], hooks.BRIDGE, current, old)
-    hooks.attach(
-        kind, sorted(path.name for path in Path(f"/sys/class/net/{bridge}/brif").iterdir()), hooks.POD, current, old
-    )
+    ports = sorted(path.name for path in Path(f"/sys/class/net/{bridge}/brif").iterdir())
+    hooks.attach(kind, ports, hooks.POD, current, old)
     for name, content in ((OBJECT, data), (KIND, kind.encode())):
         beside = _FOLDER / f".{name}"
         beside.write_bytes(content)
@@ -91,13 +86,13 @@ def give(bridge: str, data: bytes, kind: str, before: Path | None) -> None:
 
 def _own_bridge(bridge: str) -> None:
     """No pod has the bridge's MAC address, from the first one on: the agent comes later."""
-    owners = bpf.Map.pinned(f"{PINS}/owners", bpf.Shape(bpf.HASH, 8, 4, 4096))
+    owners = bpf.Map.pinned(f"{PINS}/owners")
     mac = bytes.fromhex(Path(f"/sys/class/net/{bridge}/address").read_text().strip().replace(":", ""))
     owners.put(mac + b"\0\0", struct.pack("=I", socket.if_nametoindex(bridge)))
     os.close(owners.fd)
 
 
-def ensure(data: bytes, found: elf.Object, *, only_try: bool = False, kind: str = "") -> tuple[Path | None, str]:
+def ensure(data: bytes, found: elf.Object, *, kind: str = "") -> tuple[Path | None, str]:
     """Make the object's programs the current ones: (the folder of those before, by which kind of hook).
 
     With a `kind` that is known to go they are not tried. Raises LoadError or OSError, and then all is as it was.
@@ -106,7 +101,7 @@ def ensure(data: bytes, found: elf.Object, *, only_try: bool = False, kind: str 
     digest = hashlib.sha256(data).digest()
     place = _ROOT / digest.hex()[:16]
     before = _CURRENT.resolve() if _CURRENT.exists() and _CURRENT.resolve() != place else None
-    if is_whole(place, found, digest) and not only_try:
+    if is_whole(place, found, digest):
         kind = kind or _try_out(place)
         _point_to(place)
         return before, kind
@@ -116,10 +111,9 @@ def ensure(data: bytes, found: elf.Object, *, only_try: bool = False, kind: str 
     try:
         load(new, found, digest)
         kind = kind or _try_out(new)
-        if not only_try:
-            shutil.rmtree(place, ignore_errors=True)  # a rest of it, which was not whole
-            new.rename(place)
-            _point_to(place)
+        shutil.rmtree(place, ignore_errors=True)  # a rest of it, which was not whole
+        new.rename(place)
+        _point_to(place)
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return before, kind
@@ -144,7 +138,7 @@ def is_whole(place: Path, found: elf.Object, digest: bytes) -> bool:
     """Whether everything of the object is pinned there, and it is that very object's."""
     if not all((place / name).exists() for name in (*found.maps, *found.programs)):
         return False
-    release = bpf.Map.pinned(f"{place}/release", found.maps["release"])
+    release = bpf.Map.pinned(f"{place}/release")
     try:
         return release.get(bytes(4)) == digest
     finally:

@@ -119,11 +119,11 @@ def mac_of(device: str, net: Path = _NET) -> str:
     return (net / device / "address").read_text().strip()
 
 
-def close_routers(bridge: str, net: Path = _NET) -> None:
-    """Keep every port from becoming a router's; the plug-in did so for each as it came."""
+def close_routers(names: Iterable[str], net: Path = _NET) -> None:
+    """Keep these ports from becoming a router's; the plug-in did so for each as it came."""
     _batch(
         f"link set dev {name} mcast_router 0"
-        for name in sorted(on_bridge(bridge, net))
+        for name in names
         if _setting(net / name / "brport" / "multicast_router") not in {"0", None}
     )
 

@@ -68,6 +68,7 @@ def test_status_ssh_and_logs_say_what_runs(lab: CliLab) -> None:
         path.relative_to(lab.folder / "collected").as_posix() for path in (lab.folder / "collected").rglob("*.txt")
     }
     assert {"k8s/cluster-objects.txt", "k8s/journal.txt", "k8s/bridge-mdb.txt", "mcastsrc/memberships.txt"} <= files
+    assert "pods" in json.loads((lab.folder / "collected/k8s/multicast-figures.txt").read_text())
     token = re.compile(r"BEGIN [A-Z ]*PRIVATE KEY|eyJhbGciOi")
     for path in (lab.folder / "collected").rglob("*"):
         if path.is_file():

@@ -1,25 +1,35 @@
-"""Multicast per namespace on the lab itself: annotations to rules, what agents may write, and a node that restarts."""
+"""Multicast per namespace on the lab itself: annotations to rules, what pods are told, and a node that restarts."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from provision.errors import CommandError
-from provision.providers.podman_cli import Podman
 from tests.e2e.conftest import CliLab
-from tests.e2e.test_1_security import EVERYBODY, line_verbs
+from tests.e2e.policy_lab import (
+    BOTH,
+    KUBECTL,
+    OPENSHIFT,
+    OVN,
+    PINS,
+    SYSTEM,
+    acknowledged,
+    add_pod,
+    bound,
+    figures_of,
+    get,
+    hooks_of,
+    ready_agents,
+    reboot,
+    started,
+    tried,
+    until,
+)
 
-KUBECTL = ("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")
-OVN = "k8s.ovn.org/multicast-enabled"
-OPENSHIFT = "netnamespace.network.openshift.io/multicast-enabled"
-SYSTEM = "mcastlab-system"
-BOTH = ("red", "green")
 GROUP = "239.5.5.5"
 SAY = f"import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'%s', ('{GROUP}', 5005))"
 HEAR = f"""
@@ -32,45 +42,13 @@ while True:
 """
 
 
-def get(lab: CliLab, *args: str) -> Any:
-    return json.loads(lab.kubectl("get", *args, "-o", "json"))
-
-
-def create(lab: CliLab, manifest: dict[str, Any]) -> None:
-    lab.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
-
-
-def until(what: str, probe: Callable[[], Any], seconds: float = 20) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := probe()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.2)
-    return found
-
-
-def acknowledged(lab: CliLab, names: set[str]) -> bool:
-    """Whether every node has in force that exactly `names`, of those that these tests use, are enabled."""
-    policy = get(lab, "multicastpolicy", "cluster")
-    listed = {item["name"] for item in policy["spec"]["namespaces"]} & set(BOTH)
-    nodes = get(lab, "nodemulticasts")["items"]
-    in_force = [item.get("status", {}).get("observedGeneration", 0) for item in nodes]
-    return bool(nodes) and listed == names and min(in_force) >= policy["metadata"]["generation"]
-
-
 @pytest.fixture(scope="module")
 def made(lab: CliLab) -> Iterator[CliLab]:
     """Two namespaces, each with a pod that listens and one that is there to send."""
-    shown = lab.on("k8s", "/opt/mcastlab/bundle/bin/ctr", "-n", "k8s.io", "images", "ls", "-q").split()
-    image = next(name for name in shown if "/tools:" in name)
     for namespace in BOTH:
         lab.kubectl("create", "namespace", namespace)
-        for name, command in (("hears", ["python3", "-c", HEAR]), ("says", ["sleep", "infinity"])):
-            container = {"name": "c", "image": image, "imagePullPolicy": "Never", "command": command}
-            pod = {
-                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace},
-                "spec": {"terminationGracePeriodSeconds": 0, "containers": [container]},
-            }  # fmt: skip
-            create(lab, pod)
+        add_pod(lab, namespace, "hears", "python3", "-c", HEAR)
+        add_pod(lab, namespace, "says", "sleep", "infinity")
     for namespace in BOTH:
         lab.kubectl("-n", namespace, "wait", "--for=condition=Ready", "--timeout=90s", "pod/hears", "pod/says")
     yield lab
@@ -146,147 +124,6 @@ def test_networks_follow_the_switch_and_listed_ones_stay(pods: CliLab) -> None:
     assert "default/eth1-multicast" in nads(pods)
 
 
-def token(lab: CliLab, account: str, *more: str) -> str:
-    return lab.kubectl("-n", SYSTEM, "create", "token", account, "--duration=10m", *more).strip()
-
-
-def agent_pod(lab: CliLab) -> str:
-    """The agent that runs; one that was deleted a moment ago may still be there."""
-
-    def running() -> str:
-        pods = get(lab, "-n", SYSTEM, "pods", "-l", "app.kubernetes.io/name=multicast-policy")["items"]
-        names = [pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-        return str(names[0]) if len(names) == 1 else ""
-
-    return str(until("one agent runs", running, 60))
-
-
-def as_account(lab: CliLab, secret: str, *args: str, code: int = 0) -> str:
-    """What kubectl says as a ServiceAccount: with its token, and without the administrator's certificate."""
-    server = ("--server=https://127.0.0.1:6443", "--certificate-authority=/etc/kubernetes/pki/ca.crt")
-    done = lab("ssh", "k8s", "--", "kubectl", "--kubeconfig=/dev/null", *server, f"--token={secret}", *args, code=code)
-    return done.stdout + done.stderr
-
-
-PATCH = """
-import ssl, sys, urllib.error, urllib.request
-secret, name = sys.argv[1:]
-request = urllib.request.Request(
-    f"https://127.0.0.1:6443/apis/mcastlab.io/v1alpha1/nodemulticasts/{name}/status", b'{"status":{"error":""}}',
-    {"Authorization": f"Bearer {secret}", "Content-Type": "application/merge-patch+json"}, method="PATCH",
-)
-try:
-    answer = urllib.request.urlopen(request, context=ssl.create_default_context(cafile="/etc/kubernetes/pki/ca.crt"))
-except urllib.error.HTTPError as error:
-    answer = error
-print(answer.read().decode())
-"""
-
-
-def status_written(lab: CliLab, secret: str, name: str) -> str:
-    """What the API server answers to an agent that writes a status; kubectl would read the object first."""
-    return lab.on("k8s", "python3", "-c", PATCH, secret, name)
-
-
-def test_an_agent_writes_the_status_of_its_own_node_and_nothing_else(lab: CliLab) -> None:
-    bound = token(lab, "multicast-policy", "--bound-object-kind=Pod", f"--bound-object-name={agent_pod(lab)}")
-    node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "elsewhere"}}
-    try:
-        create(lab, node)
-        until("it has its object", lambda: "elsewhere" in lab.kubectl("get", "nodemulticasts"))
-        refused = status_written(lab, bound, "elsewhere")
-    finally:
-        lab.kubectl("delete", "node", "elsewhere", "--ignore-not-found")
-    until("its object is gone", lambda: "elsewhere" not in lab.kubectl("get", "nodemulticasts"))
-    assert "an agent may write the NodeMulticast of its own node only" in refused
-    assert '"observedGeneration"' in status_written(lab, bound, "k8s")
-    of_no_node = token(lab, "multicast-policy")
-    assert "its own node only" in status_written(lab, of_no_node, "k8s")
-    for forbidden in (
-        ("get", "pods", "-A"),
-        ("get", "namespaces"),
-        ("delete", "nodemulticast", "k8s"),
-        ("annotate", "namespace", "default", f"{OVN}=true"),
-        ("patch", "multicastpolicy", "cluster", "--type=merge", "-p", '{"spec":{"namespaces":[]}}'),
-        ("patch", "nodemulticast", "k8s", "--type=merge", "-p", '{"metadata":{"labels":{"a":"b"}}}'),
-    ):
-        assert "cannot" in as_account(lab, bound, *forbidden, code=1), forbidden
-
-
-MAY = {
-    "multicast-policy": {
-        ("multicastpolicies.mcastlab.io", "list"), ("multicastpolicies.mcastlab.io", "watch"),
-        ("nodemulticasts.mcastlab.io/status", "patch"), ("events", "create"),
-    },
-    "multicast-controller": {
-        *((kind, verb) for kind in ("namespaces", "nodes", "configmaps") for verb in ("list", "watch")),
-        *(("netnamespaces.network.openshift.io", verb) for verb in ("list", "watch", "create", "delete")),
-        *(("multicastpolicies.mcastlab.io", verb) for verb in ("list", "watch", "create", "patch")),
-        *(("nodemulticasts.mcastlab.io", verb) for verb in ("list", "watch", "create", "delete")),
-        *(("network-attachment-definitions.k8s.cni.cncf.io", verb)
-          for verb in ("list", "watch", "create", "patch", "delete")),
-    },
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("account", MAY)
-def test_what_each_token_can_do(lab: CliLab, account: str) -> None:
-    """All of it, as the API server has it, where it can do most; whoever adds to it is asked here."""
-    shown = as_account(lab, token(lab, account), "auth", "can-i", "--list", "--no-headers", "-n", SYSTEM)
-    rows = [line.split() for line in shown.splitlines() if line and not line.startswith(" ")]
-    allowed = {(row[0], verb) for row in rows for verb in line_verbs(row)}
-    assert allowed - EVERYBODY == MAY[account]
-
-
-def test_the_controller_makes_the_labs_networks_as_they_are_and_no_others(lab: CliLab) -> None:
-    secret = token(lab, "multicast-controller")
-    ours = get(lab, "-n", "default", "network-attachment-definition", "eth1-multicast")["spec"]
-    metadata = {"name": "eth1-multicast", "namespace": SYSTEM, "labels": {"mcastlab.io/by": "multicast-controller"}}
-    good = {
-        "apiVersion": "k8s.cni.cncf.io/v1",
-        "kind": "NetworkAttachmentDefinition",
-        "metadata": metadata,
-        "spec": ours,
-    }
-    try:
-        for change in (
-            {"spec": {"config": ours["config"].replace('"eth1"', '"eth0"')}},
-            {"spec": {}},
-            {"metadata": {**metadata, "name": "another"}},
-            {"metadata": {**metadata, "labels": {}}},
-        ):
-            assert "only the lab's own networks" in created_as(lab, secret, {**good, **change}), change
-        assert "created" in created_as(lab, secret, good)
-    finally:
-        lab.kubectl("-n", SYSTEM, "delete", "network-attachment-definition", "eth1-multicast", "--ignore-not-found")
-
-
-def test_the_controller_leaves_other_networks_and_the_rest_alone(lab: CliLab) -> None:
-    secret = token(lab, "multicast-controller")
-    refused = as_account(lab, secret, "delete", "network-attachment-definition", "eth1-multicast", code=1)
-    assert "only networks that it made" in refused
-    for forbidden in (
-        ("get", "secrets", "-A"),
-        ("get", "configmaps", "-n", "kube-system"),
-        ("annotate", "namespace", "default", f"{OVN}=true"),
-        ("get", "pods", "-A"),
-    ):
-        assert "cannot" in as_account(lab, secret, *forbidden, code=1), forbidden
-
-
-# Runs on the node: takes the programs of every port and of the bridge away, and then all pins.
-STRIP = """
-import os, shutil, socket, struct
-from multicast_policy import bpf, hooks
-programs = hooks.Programs()
-for device, wanted in [("cni0", hooks.BRIDGE)] + [(port, hooks.POD) for port in os.listdir("/sys/class/net/cni0/brif")]:
-    for way, name in wanted:
-        index, at = socket.if_nametoindex(device), {"ingress": 46, "egress": 47}[way]
-        bpf.call(9, struct.pack("=IIIIIIQ", index, programs.fds[name], at, 0, 0, 0, 0), "detaching")
-for name in os.listdir(hooks.FOLDER + "/bpf"):
-    path = os.path.join(hooks.FOLDER, "bpf", name)
-    os.unlink(path) if os.path.islink(path) else shutil.rmtree(path, ignore_errors=True)
-"""
 FLOOD = f"""
 import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -297,24 +134,6 @@ while True:
         pass
     time.sleep(0.02)
 """
-
-
-def tried(lab: CliLab, *command: str) -> str:
-    """What a command on the node prints, whether it succeeds or not."""
-    return lab.start("ssh", "k8s", "--", *command).communicate(timeout=60)[0]
-
-
-def bound(lab: CliLab) -> dict[str, int]:
-    """How many pods of each enabled namespace the node's agent has in force."""
-    return {item["name"]: item["ports"] for item in get(lab, "nodemulticast", "k8s")["status"]["namespaces"]}
-
-
-def add_pod(lab: CliLab, namespace: str, name: str, *command: str) -> None:
-    shown = lab.on("k8s", "/opt/mcastlab/bundle/bin/ctr", "-n", "k8s.io", "images", "ls", "-q").split()
-    image = next(item for item in shown if "/tools:" in item)
-    container = {"name": "c", "image": image, "imagePullPolicy": "Never", "command": [*command]}
-    spec = {"terminationGracePeriodSeconds": 0, "containers": [container]}
-    create(lab, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": spec})
 
 
 def floods(lab: CliLab, namespace: str, pod: str) -> int:
@@ -343,9 +162,10 @@ def test_nothing_passes_that_may_not_whatever_happens_to_the_node(pods: CliLab) 
         pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
         until("the agent knows the late pod", lambda: bound(pods).get("green") == 3, 60)
         pods.kubectl("-n", SYSTEM, "delete", "pod", "-l", "app.kubernetes.io/name=multicast-policy", "--now")
-        pods.on("k8s", "env", "PYTHONPATH=/usr/local/lib/mcastlab", "python3", "-c", STRIP)
+        assert hooks_of(pods, "strip") == "some"
+        pods.on("k8s", "sh", "-c", f"rm -r {PINS}/[0-9a-f]*")
         # Without programs all is open, for as long as it takes the agent to start; from then on it is closed again.
-        until("programs are back", lambda: programs_of_ports(pods) == "all", 60)
+        until("programs are back", lambda: hooks_of(pods, "look") == "all", 60)
         heard_by_then = floods(pods, "green", "hears")
         assert heard(pods, "again") == (["again-red"], ["again-green"])
         reboot(pods)
@@ -362,46 +182,6 @@ def test_nothing_passes_that_may_not_whatever_happens_to_the_node(pods: CliLab) 
         pods.kubectl(*agents, '{"spec":{"template":{"spec":{"nodeSelector":null}}}}')
         pods.kubectl("-n", "red", "delete", "pod", "floods", "--now", "--ignore-not-found")
         pods.kubectl("-n", "green", "delete", "pod", "late", "--now", "--ignore-not-found")
-
-
-LOOK = """
-import os
-from multicast_policy import hooks
-programs, kind = hooks.Programs(), open(hooks.FOLDER + "/hooks").read()
-lacking = hooks.without(kind, sorted(os.listdir("/sys/class/net/cni0/brif")), hooks.POD, programs)
-print("some" if lacking + hooks.without(kind, ["cni0"], hooks.BRIDGE, programs) else "all")
-"""
-
-
-def programs_of_ports(lab: CliLab) -> str:
-    """Whether `all` ports and the bridge have their programs, or only `some`; nothing where none are pinned."""
-    return tried(lab, "env", "PYTHONPATH=/usr/local/lib/mcastlab", "python3", "-c", LOOK).strip()
-
-
-def reboot(lab: CliLab) -> None:
-    """Restart the node; at load Podman gives up waiting for what it has killed, and then it is started again."""
-    name = f"mcastlab-{lab.name}-k8s"
-    with contextlib.suppress(CommandError):
-        Podman().run(["restart", "-t", "30", name], timeout=180)
-        return
-
-    def up() -> bool:
-        with contextlib.suppress(CommandError):
-            Podman().run(["start", name], timeout=60)
-            return True
-        return False
-
-    until("the node starts", up, 120)
-
-
-def started(lab: CliLab) -> dict[str, int]:
-    """When each unit became active, in microseconds since boot; nothing while the API server does not answer."""
-    process = lab.start("ssh", "k8s", "--", *KUBECTL, "get", "--raw=/readyz")
-    if process.wait(60):
-        return {}
-    names = ("mcastlab-multicast-policy.service", "kubelet.service")
-    shown = [lab.on("k8s", "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", name) for name in names]
-    return {name: int(text.split("=")[1]) for name, text in zip(names, shown, strict=True)}
 
 
 def test_a_pod_whose_multicast_is_refused_is_told_why(pods: CliLab) -> None:
@@ -429,45 +209,6 @@ def test_a_pod_whose_multicast_is_refused_is_told_why(pods: CliLab) -> None:
     new = {name: after["says"][name] - before["says"][name] for name in ("received", "off")}
     assert new == {"received": 3, "off": 3}
     assert after["hears"]["delivered"] == before["hears"]["delivered"]
-
-
-def figures_of(lab: CliLab, namespace: str) -> dict[str, dict[str, Any]]:
-    shown = json.loads(lab("multicast", "status", namespace, "--json").stdout)
-    return {entry["pod"]: entry for entry in shown["namespaces"][0]["pods"]}
-
-
-def ready_agents(lab: CliLab) -> str:
-    words = ("-n", SYSTEM, "get", "daemonset", "multicast-policy", "-o", "jsonpath={.status.numberReady}")
-    return lab.kubectl(*words) or "0"
-
-
-def test_an_agent_says_of_pods_and_its_node_what_it_has_to_and_nothing_else(lab: CliLab) -> None:
-    secret = token(lab, "multicast-policy", "--bound-object-kind=Pod", f"--bound-object-name={agent_pod(lab)}")
-    about = {"apiVersion": "v1", "kind": "Pod", "name": "x", "namespace": "default", "uid": "u"}
-    good = {
-        "apiVersion": "v1", "kind": "Event", "metadata": {"generateName": "x.", "namespace": "default"},
-        "involvedObject": about, "reason": "MulticastRefused", "message": "m", "type": "Warning",
-        "source": {"component": "multicast-policy", "host": "k8s"}, "reportingComponent": "multicast-policy",
-        "reportingInstance": "k8s",
-    }  # fmt: skip
-    node = {"apiVersion": "v1", "kind": "Node", "name": "k8s", "uid": "k8s"}
-    assert "created" in created_as(lab, secret, good)
-    assert "created" in created_as(lab, secret, {**good, "involvedObject": node, "reason": "MulticastPolicy"})
-    for change in (
-        {"reason": "Killing"},
-        {"source": {"component": "kubelet", "host": "k8s"}},
-        {"source": {"component": "multicast-policy", "host": "elsewhere"}},
-        {"involvedObject": {**about, "kind": "Secret"}},
-        {"involvedObject": {**node, "name": "elsewhere"}, "reason": "MulticastPolicy"},
-    ):
-        assert "an agent may only say why" in created_as(lab, secret, {**good, **change}), change
-    lab.kubectl("-n", "default", "delete", "events", "--field-selector", "involvedObject.name=x")
-
-
-def created_as(lab: CliLab, secret: str, manifest: dict[str, Any]) -> str:
-    server = "--server=https://127.0.0.1:6443 --certificate-authority=/etc/kubernetes/pki/ca.crt"
-    line = f'printf %s "$1" | kubectl --kubeconfig=/dev/null {server} --token="$2" create --validate=false -f - 2>&1'
-    return tried(lab, "sh", "-c", line, "sh", json.dumps(manifest), secret)
 
 
 def test_metrics_are_the_nodes_alone(pods: CliLab) -> None:

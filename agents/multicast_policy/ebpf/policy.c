@@ -83,16 +83,16 @@ struct frame {
 	struct address source, target;
 };
 
-INLINE int is_control6(struct frame *f, struct __sk_buff *skb)
+INLINE enum kind read_icmp6(struct frame *f, struct __sk_buff *skb)
 {
 	if (load(skb, f->at, &f->icmp, 1) < 0)
-		return f->kind = BROKEN;
+		return BROKEN;
 	switch (f->icmp) {
-	case 130: return f->kind = f->whole ? QUERY : ROUTING;
-	case 131: case 132: case 143: return f->kind = f->whole ? REPORT : ROUTING;
-	case 133: case 135: case 136: return f->kind = f->whole ? DISCOVERY : BROKEN;  // RFC 6980
-	case 134: case 137: case 151: case 152: case 153: return f->kind = ROUTING;    // 151 to 153: RFC 4286
-	default: return f->kind = DATA;
+	case 130: return f->whole ? QUERY : ROUTING;
+	case 131: case 132: case 143: return f->whole ? REPORT : ROUTING;
+	case 133: case 135: case 136: return f->whole ? DISCOVERY : BROKEN;  // RFC 6980
+	case 134: case 137: case 151: case 152: case 153: return ROUTING;    // 151 to 153: RFC 4286
+	default: return DATA;
 	}
 }
 
@@ -172,7 +172,7 @@ INLINE void read_ipv6(struct frame *f, struct __sk_buff *skb)
 	f->at = at;
 	f->length = BE16(ip.payload_len) - (at - ETH_HLEN - sizeof ip);
 	switch (f->protocol) {
-	case IPPROTO_ICMPV6: is_control6(f, skb); break;
+	case IPPROTO_ICMPV6: f->kind = read_icmp6(f, skb); break;
 	case IPPROTO_PIM: f->kind = ROUTING; break;
 	case IPPROTO_HOPOPTS: case IPPROTO_ROUTING: case IPPROTO_DSTOPTS: case IPPROTO_AH: case IPPROTO_FRAGMENT:
 		f->kind = BROKEN;  // more headers than anybody needs

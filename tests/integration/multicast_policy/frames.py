@@ -5,8 +5,7 @@ from __future__ import annotations
 import struct
 from ipaddress import ip_address
 
-from tests.integration.multicast_policy.forged import checksum
-from tests.integration.multicast_policy.wire import SPACE
+from tests.integration.multicast_policy.wire import SPACE, checksum
 
 IP4, IP6, ARP = b"\x08\x00", b"\x86\xdd", b"\x08\x06"
 HOP, ROUTING, FRAGMENT, AH, OPTIONS = 0, 43, 44, 51, 60  # IPv6 extension headers
@@ -54,6 +53,7 @@ def udp(port: int = 5005) -> bytes:
 
 
 def igmp(kind: int, body: bytes = bytes(4), delay: int = 100) -> bytes:
+    """A message with its checksum."""
     message = bytes([kind, delay, 0, 0]) + body
     return message[:2] + struct.pack("!H", checksum(message)) + message[4:]
 

@@ -1,30 +1,30 @@
-"""On a node: look at a device's programs, or take them away; tc(8) of Debian 12 shows none of tcx."""
+"""On a node, with the package in PYTHONPATH: are the programs there, or take them away as root there could.
+
+    python3 hooks_of.py look|strip [DEVICE]     of a port or of cni0; without one, of all of them
+
+tc(8) of Debian 12 shows none of tcx. Run by these tests in their nodes, and by those of the lab in its own.
+"""
 
 from __future__ import annotations
 
-import socket
-import struct
-import subprocess
+import os
 import sys
-from pathlib import Path
 
-from agents.multicast_policy import bpf, hooks
+from multicast_policy import hooks
 
-_DETACH, _TYPES = 9, {"ingress": 46, "egress": 47}
+BRIDGE = "cni0"
 
 
-def main(what: str, device: str) -> None:
-    kind = Path(hooks.FOLDER, hooks.KIND).read_text()
-    wanted = hooks.BRIDGE if device == "cni0" else hooks.POD
-    programs = hooks.Programs()
-    if what == "look":
-        print("some" if hooks.without(kind, [device], wanted, programs) else "all")
-    elif kind == "clsact":
-        subprocess.run(["tc", "qdisc", "del", "dev", device, "clsact"], check=True)
-    else:
-        for way, name in wanted:
-            given = struct.pack("=IIIIIIQ", socket.if_nametoindex(device), programs.fds[name], _TYPES[way], 0, 0, 0, 0)
-            bpf.call(_DETACH, given, "detaching")
+def main(what: str, *devices: str) -> None:
+    with open(f"{hooks.FOLDER}/{hooks.KIND}") as stream:  # noqa: PTH123
+        kind = stream.read()
+    programs, lacking = hooks.Programs(), list[str]()
+    for device in devices or (BRIDGE, *os.listdir(f"/sys/class/net/{BRIDGE}/brif")):  # noqa: PTH208
+        wanted = hooks.BRIDGE if device == BRIDGE else hooks.POD
+        if what == "strip":
+            hooks.detach(kind, [device], wanted, programs)
+        lacking += hooks.without(kind, [device], wanted, programs)
+    print("some" if lacking else "all")
 
 
 if __name__ == "__main__":

@@ -295,13 +295,17 @@ class Node:
         shown = json.loads(self.exec(sys.executable, "-m", "agents.multicast_policy.figures"))
         return {**shown, "pods": {entry["pod"]: entry for entry in shown["pods"]}}
 
+    def _hooks(self, what: str, device: str) -> str:
+        words = ["env", f"PYTHONPATH={bind.LIBRARY}", sys.executable]
+        return self.exec(*words, HERE / "hooks_of.py", what, device).strip()
+
     def has_programs(self, device: str) -> bool:
         """Whether a port, or the bridge, has its two programs ahead of all others."""
-        return self.exec(sys.executable, "-m", "tests.integration.multicast_policy.hooks_of", "look", device) == "all\n"
+        return self._hooks("look", device) == "all"
 
     def strip(self, device: str) -> None:
         """Take a device's programs away, as somebody who is root on the node could."""
-        self.exec(sys.executable, "-m", "tests.integration.multicast_policy.hooks_of", "strip", device)
+        self._hooks("strip", device)
 
     def entries(self) -> int:
         """How many ports the programs know."""

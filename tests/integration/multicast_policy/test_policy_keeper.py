@@ -14,7 +14,7 @@ from agents.multicast_policy import hooks
 from provision.wait import NotYet, until
 from tests.integration.multicast_policy.kinds import kinds
 from tests.integration.multicast_policy.patience import LIVELY, patient, within
-from tests.integration.multicast_policy.policy_node import BRIDGE, Node, run
+from tests.integration.multicast_policy.policy_node import BRIDGE, Node, Pod, run
 from tests.integration.multicast_policy.test_policy_agent import heard_after
 
 G4 = "239.1.1.1"
@@ -31,6 +31,14 @@ def hooked(request: pytest.FixtureRequest, tmp_path: Path, cni_bin: Path, policy
         made.close()
 
 
+def three(node: Node) -> tuple[Pod, Pod, Pod]:
+    """Two pods of green, and one of red; the last two have joined."""
+    one, other, red = node.pod("green"), node.pod("green"), node.pod("red")
+    for pod in (other, red):
+        pod.hear(G4)
+    return one, other, red
+
+
 def restored(node: Node, device: str, seconds: float = 3) -> None:
     """Within a second it is seen; the rest is a busy machine's."""
     until(
@@ -44,9 +52,7 @@ def restored(node: Node, device: str, seconds: float = 3) -> None:
 def test_programs_that_were_removed_are_put_back(hooked: Node) -> None:
     node = hooked
     node.start_agent("green")
-    one, other, red = node.pod("green"), node.pod("green"), node.pod("red")
-    for pod in (other, red):
-        pod.hear(G4)
+    one, other, red = three(node)
     for device in (red.port, one.port, BRIDGE):
         assert node.has_programs(device)
         node.strip(device)
@@ -81,9 +87,7 @@ def test_lost_pins_are_loaded_again(hooked: Node) -> None:
     """Somebody removes all pins and the programs of a port: the agent loads them anew, and all pods are known again."""
     node = hooked
     node.start_agent("green")
-    one, other, red = node.pod("green"), node.pod("green"), node.pod("red")
-    for pod in (other, red):
-        pod.hear(G4)
+    one, other, red = three(node)
     node.exec("sh", "-c", f"rm -r {hooks.FOLDER}/bpf/[0-9a-f]*")
     until("the pins to be back", lambda: node.pinned() or NotYet("they are not"), within(5), interval=0.1)
     for pod in (one, other, red):
@@ -98,9 +102,7 @@ def test_other_programs_take_over(hooked: Node, tmp_path: Path, policy_object: P
     """A newer object is loaded while a flow runs: nothing that is forbidden passes, and the flow goes on after it."""
     node = hooked
     node.start_agent("green")
-    one, other, red = node.pod("green"), node.pod("green"), node.pod("red")
-    for pod in (other, red):
-        pod.hear(G4)
+    one, other, red = three(node)
     kind = (node.folder / hooks.KIND).read_text()
     flow = node.peer(one.netns, "say", "eth0", G4, "flow", str(int(patient(600))), "0.005")
     assert heard_after(other, "flow")
@@ -206,9 +208,7 @@ def test_a_port_that_cannot_be_given_programs_is_locked_whatever_its_carrier_doe
 
 def test_a_pod_that_flaps_its_interface_hears_nothing_that_it_may_not(node: Node) -> None:
     node.start_agent("green")
-    one, other, red = node.pod("green"), node.pod("green"), node.pod("red")
-    for pod in (other, red):
-        pod.hear(G4)
+    one, other, red = three(node)
     flow = node.peer(one.netns, "say", "eth0", G4, "flow", "800", "0.002")
     assert heard_after(other, "flow")
     while flow.process.poll() is None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ctypes
 import select
 import socket
+import struct
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.integration.multicast_policy.forged import checksum
 from tests.integration.multicast_policy.patience import patient
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -137,6 +137,14 @@ def _inner(frame: bytes) -> tuple[bytes, int]:
     while frame[at : at + 2] in {b"\x81\x00", b"\x88\xa8", b"\x91\x00"}:
         at += 4
     return frame[at : at + 2], at + 2
+
+
+def checksum(data: bytes) -> int:
+    """Of the Internet (RFC 1071)."""
+    data += bytes(len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    return ~(total + (total >> 16)) & 0xFFFF
 
 
 def mac(text: str) -> bytes:

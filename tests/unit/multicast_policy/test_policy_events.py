@@ -118,9 +118,19 @@ def test_a_nodes_troubles_are_told_on_the_node(tmp_path: Path) -> None:
     cluster = FakeCluster()
     told = teller(cluster, {"pods": []}, tmp_path)
     note = "port 'veth1' of 'cni0' is no pod's of the pod network: it is closed for groups"
-    for _ in range(2):
-        for thread in told.tell([note]):
-            thread.join(10)
-    assert [event["message"] for event in cluster.events] == [note], "once in ten minutes"
+    lost = "snooping was lost on 'cni0' and put back; times since the agent began: 1"
+    for now in (1000, 1002):
+        told.tell([note, lost])
+        told.look(now)
+    assert [event["message"] for event in cluster.events] == [note, lost], "once in ten minutes"
     assert cluster.events[0]["involvedObject"] == {"apiVersion": "v1", "kind": "Node", "name": "k8s", "uid": "k8s"}
     assert (cluster.events[0]["reason"], cluster.events[0]["metadata"]["namespace"]) == ("MulticastPolicy", "default")
+
+
+def test_a_full_disk_costs_a_repetition_and_no_more(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    (tmp_path / ".told").mkdir()  # cannot be written, even by root
+    told = teller(cluster, {"pods": []}, tmp_path)
+    told.tell(["one", "two"])
+    told.look(1000)
+    assert [event["message"] for event in cluster.events] == ["one", "two"]

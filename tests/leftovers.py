@@ -1,0 +1,49 @@
+"""Remove the labs of test runs that were killed: they hold names and subnets that the next run needs.
+
+`scripts/test` runs it before the suites. A lab belongs to a test run when its folder lies below pytest's, and the run
+is over when the process that pytest's lock there names is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from provision import config
+from provision.paths import StateDir
+from provision.providers.podman import PodmanProvider
+from provision.providers.podman_cli import Podman
+
+_RUN = re.compile(r".*/pytest-of-[^/]+/pytest-\d+(?=/)")
+_LAB = Path(__file__).resolve().parent.parent / "molecule" / "shared" / "lab.yml"
+
+
+def main() -> int:
+    for name, folder in sorted(labs()):
+        if (run := _RUN.match(folder)) and not running(Path(run[0])):
+            lab = config.load(_LAB).model_copy(update={"name": name})
+            removed = PodmanProvider(lab, StateDir(Path(folder))).down(lab)
+            print(f"left by a test run that was killed: {', '.join(removed)}", file=sys.stderr)
+    return 0
+
+
+def labs() -> set[tuple[str, str]]:
+    """Name and folder of every lab that has a container."""
+    shown = Podman().run(["ps", "--all", "--filter", "label=mcastlab.lab", "--format", "json"]).stdout
+    labels = [container["Labels"] for container in json.loads(shown or "[]")]
+    return {(one["mcastlab.lab"], one["mcastlab.folder"]) for one in labels}
+
+
+def running(folder: Path) -> bool:
+    """Whether the run of pytest to which this folder belongs goes on: xdist's workers share the lock of its start."""
+    try:
+        pid = int((folder / ".lock").read_text())
+        return b"pytest" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
