@@ -9,6 +9,7 @@ from typing import Any
 from provision import attacher
 from provision.config import Host, Lab
 from provision.errors import HostError
+from provision.networks.tenants import policy
 from provision.providers.base import Machine
 
 BUNDLE_DIR = "/opt/mcastlab/bundle"
@@ -37,6 +38,7 @@ def variables(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any]) -> d
         "mcastlab_bundle": dict(bundle),
         "mcastlab_bundle_dir": BUNDLE_DIR,
         **({"mcastlab_node": dict(node)} if node else {}),  # without it, the playbooks look at each host
+        "mcastlab_tenants": policy(lab),
         "mcastlab_multicast_group": str(lab.multicast.group),
         "mcastlab_hosts": [
             {"name": host.name, "role": host.role, "address": str(host.address), "address6": _address6(lab, host)}

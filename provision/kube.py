@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class NetworkAttachment:
     namespace: str
     name: str
     config: str
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,10 @@ class Kube:
         """All NetworkAttachmentDefinitions; none when the cluster has no such kind."""
         return [
             NetworkAttachment(
-                item["metadata"]["namespace"], item["metadata"]["name"], item.get("spec", {}).get("config", "")
+                item["metadata"]["namespace"],
+                item["metadata"]["name"],
+                item.get("spec", {}).get("config", ""),
+                item["metadata"].get("labels") or {},
             )
             for item in self.items(f"/apis/{NAD_API}/network-attachment-definitions")
         ]

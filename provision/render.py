@@ -8,9 +8,11 @@ from typing import Any
 
 import yaml
 
-from provision.config import Lab, Network
+from provision.config import Lab
 from provision.errors import InputError
 from provision.inventory import host_variables, preview, variables
+from provision.networks.manifests import network_text, network_texts
+from provision.networks.tenants import admission
 from provision.paths import ROOT
 from provision.templating import evaluate, render_file, shown
 
@@ -31,11 +33,6 @@ def multicast_namespaces(lab: Lab) -> list[Manifest]:
     """The namespaces that lab.yml enables and that a new cluster does not have."""
     wanted = [name for name in lab.multicast.namespaces if name not in _EVERY_CLUSTER_HAS]
     return _loaded([render_file(TEMPLATES / "namespace.yml.j2", {"name": name}) for name in wanted])
-
-
-def networks(lab: Lab) -> list[Manifest]:
-    """A NetworkAttachmentDefinition for each network in each of its namespaces."""
-    return _loaded(_network_texts(lab))
 
 
 def multicast(lab: Lab) -> list[Manifest]:
@@ -99,14 +96,6 @@ def _namespace_texts(lab: Lab) -> list[str]:
     return [render_file(TEMPLATES / "namespace.yml.j2", {"name": name}) for name in wanted]
 
 
-def _network_texts(lab: Lab) -> list[str]:
-    return [_network_text(network, namespace) for network in lab.networks for namespace in network.namespaces]
-
-
-def _network_text(network: Network, namespace: str) -> str:
-    return render_file(TEMPLATES / "nad.yml.j2", {"network": network.model_dump(mode="json"), "namespace": namespace})
-
-
 def _multicast_texts(lab: Lab) -> list[str]:
     cluster = lab.cluster
     pods = [(cluster.pod_subnet, 24), (cluster.pod_subnet6, 64)][: 1 + lab.dual_stack]
@@ -115,7 +104,7 @@ def _multicast_texts(lab: Lab) -> list[str]:
         "services": [str(subnet) for subnet in (cluster.service_subnet, cluster.service_subnet6)][: 1 + lab.dual_stack],
         "networks": [
             {"name": network.name, "namespaces": list(network.namespaces), "spec": _loaded([text])[0]["spec"]}
-            for network, text in ((network, _network_text(network, "default")) for network in lab.networks)
+            for network, text in ((network, network_text(network, "default")) for network in lab.networks)
         ],
         "node_groups": [str(group) for group in lab.multicast.node_groups],
     }
@@ -155,7 +144,10 @@ def _inventory_texts(lab: Lab, bundle: Values, node: Values) -> list[str]:
 
 _TEXTS: Mapping[str, Callable[[Lab, Values, Values], list[str]]] = {
     "namespaces": lambda lab, _bundle, _node: _namespace_texts(lab),
-    "networks": lambda lab, _bundle, _node: _network_texts(lab),
+    "networks": lambda lab, _bundle, _node: network_texts(lab),
+    "tenants": lambda lab, _bundle, _node: [
+        yaml.safe_dump(manifest, sort_keys=False, width=100000) for manifest in admission(lab)
+    ],
     "multicast": lambda lab, _bundle, _node: _multicast_texts(lab),
     "pods": _pod_texts,
     "kubeadm": lambda lab, bundle, node: [kubeadm(lab, bundle, node)],
@@ -165,6 +157,7 @@ KINDS = list(_TEXTS)
 _NOTES = {
     "namespaces": "applied by `mcastlab up` before the networks",
     "networks": "applied by `mcastlab up`",
+    "tenants": "what networks of namespaces' own may be; applied by role netattach for every attacher",
     "multicast": "applied by `mcastlab up` with the networks; roles/multicast_policy has what acts on it",
     "pods": "the walk-through's example, not applied by `mcastlab up`: yours to apply and to read the logs of",
     "kubeadm": "written to the control plane by roles/kubernetes",

@@ -11,6 +11,7 @@ from provision import attacher
 from provision.config import Lab
 from provision.errors import McastlabError
 from provision.kube import Kube
+from provision.networks import tenants
 from provision.state import RunState
 
 
@@ -27,6 +28,7 @@ def gather(lab: Lab, state: RunState) -> dict[str, Any]:
         ],
         "nodes": [],
         "networks": [],
+        "tenants": tenants.summary(lab),
         "cluster_error": "",
     }
     if not state.directory.kubeconfig.exists():
@@ -61,7 +63,33 @@ def table(facts: dict[str, Any]) -> RenderableType:
         parts.append(_rows(("node", "ready", "version"), facts["nodes"]))
     if facts["networks"]:
         parts.append(_rows(("namespace", "network"), facts["networks"]))
+    parts += _tenants(facts["tenants"])
     return Group(*parts)
+
+
+def _tenants(summary: dict[str, Any]) -> list[RenderableType]:
+    """Whose networks are trusted, and what those of tenants may be."""
+    administrators = ", ".join(
+        f"{kind} '{name}'" for kind in ("user", "group") for name in summary["administrators"][f"{kind}s"]
+    )
+    parts: list[RenderableType] = [
+        f"Networks without the label '{summary['label']}' are trusted; only {administrators or 'nobody'} writes such",
+        f"Networks with it, of any namespace: {summary['everybody']}",
+    ]
+    if summary["namespaces"]:
+        shown = [{key: _listed(value) for key, value in row.items()} for row in summary["namespaces"]]
+        parts.append(_rows(("namespace", "ranges", "types", "masters", "options", "dangerous"), shown))
+    dangerous = [row["namespace"] for row in summary["namespaces"] if row["dangerous"]]
+    if dangerous:
+        names = ", ".join(f"'{name}'" for name in dangerous)
+        parts.append(f"[bold red]Dangerous: who writes networks in {names} reaches beyond pods, into the nodes[/]")
+    return parts
+
+
+def _listed(value: object) -> object:
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value) or "-"
+    return ("yes" if value else "-") if isinstance(value, bool) else value
 
 
 def _rows(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> Table:

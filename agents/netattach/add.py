@@ -6,7 +6,6 @@ from .attachment import Attachment
 from .context import Context, detach, settle
 from .delegate import Runner
 from .errors import ALREADY_ATTACHED, INVALID_CONFIG, TRY_AGAIN, CniError
-from .network import Network
 from .request import ANNOTATIONS, NETWORKS, Pod, Request
 from .results import Result, convert
 from .store import Record, new_record
@@ -76,13 +75,19 @@ def _attach_selected(context: Context, record: Record, pod: Pod, wanted: str) ->
 
 
 def _planned(context: Context, api: Api, pod: Pod, selections: list[Selection]) -> list[Attachment]:
-    from .nads import resolve
+    from .limits import Limits
+    from .nads import Networks
+    from .trust import Trust
 
+    trust = Trust(api, context.settings)
+    limits = Limits(context.store, trust, pod)
+    limits.selections(selections)
     names = interface_names(selections, context.request.ifname)
-    known: dict[str, Network] = {}
+    networks = Networks(api, context.settings, trust)
     planned = []
     for selection, ifname in zip(selections, names, strict=True):
-        network = resolve(api, context.settings, selection, pod.namespace, known)
+        network = networks.resolve(selection, pod.namespace)
+        limits.take(selection.title)
         attachment = Attachment(selection.title, network, ifname)
         attachment.capability_args = selection.capability_args
         attachment.cni_args = selection.cni_args

@@ -15,6 +15,7 @@ DEFAULTS: Defaults = {
     "runtimeCacheDir": "/var/lib/cni/results",
     "multusCacheDir": "/var/lib/cni/multus",
     "sharedNamespaces": [],
+    "tenants": "/etc/cni/net.d/netattach.d/tenants.json",
     "apiTimeoutSeconds": 20,
     "delegateTimeoutSeconds": 120,
 }
@@ -40,6 +41,7 @@ class Settings:
         self.runtime_cache_dir = _text(config, "runtimeCacheDir")
         self.multus_cache_dir = _text(config, "multusCacheDir")
         self.shared_namespaces = _texts(config, "sharedNamespaces")
+        self.tenants = _text(config, "tenants")
         self.api_timeout = _seconds(config, "apiTimeoutSeconds")
         self.delegate_timeout = _seconds(config, "delegateTimeoutSeconds")
 

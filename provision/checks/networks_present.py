@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from provision import render
 from provision.checks.context import Bench
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.kube import NetworkAttachment, Object
+from provision.networks.manifests import networks
 
 
 def run(bench: Bench) -> Outcome:
-    rendered = render.networks(bench.lab)
+    rendered = networks(bench.lab)
     if not rendered:
         return failed("The lab has no networks, so no pod can have a second interface")
     problems = differences(rendered, bench.kube.network_attachments())

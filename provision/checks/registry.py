@@ -24,6 +24,7 @@ from provision.checks import (
     ssm,
     switch_off,
     system_pods_ready,
+    tenant_networks,
 )
 from provision.checks.context import Bench
 from provision.checks.result import Outcome
@@ -66,6 +67,12 @@ CHECKS: tuple[Check, ...] = (
         "networks-present",
         "every NetworkAttachmentDefinition is there and as rendered",
         networks_present.run,
+        needs=("networks",),
+    ),
+    Check(
+        "tenant-networks",
+        "no NetworkAttachmentDefinition is one that its namespace may not have, but for administrators'",
+        tenant_networks.run,
         needs=("networks",),
     ),
     Check(

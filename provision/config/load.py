@@ -12,11 +12,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from provision.config import rules, rules_subnets
+from provision.config import rules, rules_subnets, rules_tenants
 from provision.config.from_inventory import with_inventory
 from provision.config.messages import describe
 from provision.config.models import HostSsh, Lab
 from provision.config.source import Finding, KeyPath, Source, read
+from provision.config.tenants import Tenant
 from provision.errors import Problems
 
 DEFAULTS_FILE = Path(__file__).resolve().parent.parent / "defaults.yml"
@@ -24,7 +25,7 @@ DEFAULTS_FILE = Path(__file__).resolve().parent.parent / "defaults.yml"
 # What a network takes over from the LAN where it says nothing itself.
 FROM_LAN: dict[KeyPath, KeyPath] = {("master",): ("lan", "interface"), ("ipam", "subnet"): ("lan", "subnet")}
 
-RULES = (*rules.RULES, *rules_subnets.RULES)
+RULES = (*rules.RULES, *rules_subnets.RULES, *rules_tenants.RULES)
 
 
 def load(path: Path | None) -> Lab:
@@ -59,9 +60,10 @@ def defaults() -> dict[str, Any]:
 
 
 def _every_key() -> dict[str, Any]:
-    """`defaults`, and the keys of hosts that have no default."""
+    """`defaults`, and the keys of items that have no default."""
     known = defaults()
     known["hosts"][0]["ssh"] = dict.fromkeys(HostSsh.model_fields)
+    known["tenants"]["namespaces"] = [dict.fromkeys(Tenant.model_fields)]
     return known
 
 

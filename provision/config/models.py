@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
+from provision.config.tenants import Tenants
 from provision.config.values import (
     BoxName,
     Group,
@@ -157,6 +158,7 @@ class Lab(Model):
     networks: tuple[Network, ...] = Field(
         min_length=1, description="Networks for pods; a list here replaces the default one. Checks use the first."
     )
+    tenants: Tenants
     multicast: Multicast
     checks: Checks
     vagrant: Vagrant

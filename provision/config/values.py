@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictStr
 
 _LABEL = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"  # RFC 1123, section 2.1, in the lower case that Kubernetes asks for
 _INTERFACE = "^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+_PLUGIN = "^[a-z][a-z0-9-]*$"
+_PLUGIN_KEY = r"^[a-z][a-z0-9-]*\.[A-Za-z][A-Za-z0-9]*$"
 _BOX = "^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?$"
 _INTERFACE_LENGTH = 15  # IFNAMSIZ - 1, linux/if.h
 _LABEL_LENGTH = 63
@@ -139,10 +141,31 @@ def _box(value: str) -> str:
     return value
 
 
+def _subnet(value: object) -> object:
+    text = _text(value, "a subnet")
+    six = ":" in text
+    return _network(IPv6Network, 6)(text) if six else _network(IPv4Network, 4)(text)
+
+
+def _plugin(value: str) -> str:
+    if not re.fullmatch(_PLUGIN, value) or value.endswith("\n"):
+        raise ValueError(f"'{value}' is no name of a CNI plug-in: lower-case letters, digits and '-'")
+    return value
+
+
+def _plugin_key(value: str) -> str:
+    if not re.fullmatch(_PLUGIN_KEY, value) or value.endswith("\n"):
+        raise ValueError(f"'{value}' is no option: that is TYPE.KEY, such as macvlan.linkInContainer")
+    return value
+
+
 V4Address = Annotated[IPv4Address, BeforeValidator(_address(IPv4Address, 4))]
 V6Address = Annotated[IPv6Address, BeforeValidator(_address(IPv6Address, 6))]
 V4Subnet = Annotated[IPv4Network, BeforeValidator(_network(IPv4Network, 4))]
 V6Subnet = Annotated[IPv6Network, BeforeValidator(_network(IPv6Network, 6))]
+Subnet = Annotated[IPv4Network | IPv6Network, BeforeValidator(_subnet)]
+PluginType = Annotated[StrictStr, AfterValidator(_plugin), Field(json_schema_extra={"pattern": _PLUGIN})]
+PluginKey = Annotated[StrictStr, AfterValidator(_plugin_key), Field(json_schema_extra={"pattern": _PLUGIN_KEY})]
 Group = Annotated[V4Address, AfterValidator(_group), BeforeValidator(_group_text)]
 NodeGroup = Annotated[IPv4Address | IPv6Address, BeforeValidator(_node_group)]
 Label = _label(_LABEL_LENGTH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from provision import render
 from provision.config import Lab
 from provision.kube import Kube
+from provision.networks.manifests import networks
 from provision.state import RunState
 
 
@@ -14,8 +15,7 @@ class Networks:
     def run(self, lab: Lab, state: RunState) -> str:
         kube = Kube(state.directory.kubeconfig)
         applied = [
-            kube.apply(manifest)
-            for manifest in [*render.namespaces(lab), *render.networks(lab), *render.multicast(lab)]
+            kube.apply(manifest) for manifest in [*render.namespaces(lab), *networks(lab), *render.multicast(lab)]
         ]
         if any(item.change != "unchanged" for item in applied):
             state.withdraw_early()

@@ -11,8 +11,10 @@ import yaml
 
 from provision import assumed, config, render, templating
 from provision.errors import HostError, InputError
+from provision.networks.manifests import networks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+ADMISSION = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 NODE = {"in_container": True, "cgroup_version": 2, "sys_resource": True}
 # The configuration of the NetworkAttachmentDefinition in the walk-through (seed 001).
 SEED_NAD = """{
@@ -30,7 +32,7 @@ SEED_NAD = """{
 
 
 def test_the_network_is_the_seeds() -> None:
-    (nad,) = render.networks(config.load(None))
+    (nad,) = networks(config.load(None))
     assert (nad["apiVersion"], nad["kind"]) == ("k8s.cni.cncf.io/v1", "NetworkAttachmentDefinition")
     assert (nad["metadata"]["name"], nad["metadata"]["namespace"]) == ("eth1-multicast", "default")
     assert list(json.loads(nad["spec"]["config"]).items()) == list(json.loads(SEED_NAD).items())
@@ -48,7 +50,7 @@ def test_the_pod_is_the_seeds() -> None:
 
 def test_a_network_is_in_each_of_its_namespaces() -> None:
     lab = config.load(ROOT / "tests/golden/second-lab.yml")
-    places = [(nad["metadata"]["namespace"], nad["metadata"]["name"]) for nad in render.networks(lab)]
+    places = [(nad["metadata"]["namespace"], nad["metadata"]["name"]) for nad in networks(lab)]
     assert places == [("studio", "video"), ("default", "video"), ("studio", "audio")]
     assert [item["metadata"]["name"] for item in render.namespaces(lab)] == ["studio"]
     assert render.namespaces(config.load(None)) == []
@@ -125,7 +127,7 @@ def test_everything_is_rendered_where_nothing_runs(made: bool, monkeypatch: pyte
     monkeypatch.setattr("provision.artifacts.document", document)
     text = "".join(render.render(kind, config.load(None)) for kind in render.KINDS)
     kinds = [item.get("kind", "inventory") for item in yaml.safe_load_all(text)]
-    assert kinds[:4] == ["NetworkAttachmentDefinition", "Network", "ConfigMap", "Pod"] and kinds[-1] == "inventory"
+    assert kinds[:6] == ["NetworkAttachmentDefinition", *ADMISSION, "Network", "ConfigMap", "Pod"] and kinds[-1] == "inventory"
     assert f"localhost/mcastlab/tools:{'made' if made else assumed.NOT_MADE}" in text
 
 
@@ -134,7 +136,7 @@ def test_an_unknown_kind_is_named_with_those_there_are() -> None:
         render.render("network", config.load(None))
     assert str(caught.value) == (
         "There is nothing named 'network' to render\n"
-        "  remedy: Choose one of: namespaces, networks, multicast, pods, kubeadm, inventory"
+        "  remedy: Choose one of: namespaces, networks, tenants, multicast, pods, kubeadm, inventory"
     )
 
 

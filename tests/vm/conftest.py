@@ -23,6 +23,7 @@ from provision.checks.context import Bench
 from provision.config import Lab
 from provision.kube import Kube
 from provision.kube_pods import Pods
+from provision.networks.manifests import networks
 from provision.paths import StateDir
 from provision.remote import Remotes
 from provision.vagrant import endpoints
@@ -68,7 +69,7 @@ class Golden:
         _, places = endpoints.read(self.state.path / "endpoints.json")
         kube = Kube(self.state.kubeconfig)
         wanted = lab or self.lab
-        for manifest in render.networks(wanted):
+        for manifest in networks(wanted):
             kube.apply(manifest)
         with Remotes(endpoints.machines(self.lab, self.state, places)) as remotes:
             yield Context(wanted, kube, remotes, artifacts.document()["images"]["tools"])

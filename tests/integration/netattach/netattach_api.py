@@ -18,12 +18,20 @@ TOKEN = "a-token-of-the-test"  # noqa: S105 - opens nothing but the stand-in
 _CLONE_NEWNET = 0x40000000
 NADS = "network-attachment-definitions"
 
+# The policy that lets nobody but administrators write networks without the tenants' label, as far as netattach asks.
+ADMISSION = {
+    "validatingadmissionpolicies": {"failurePolicy": "Fail"},
+    "validatingadmissionpolicybindings": {"policyName": "tenant-networks", "validationActions": ["Deny"]},
+}
+
 
 class ApiServer:
     """What it serves (`nads`, `pods`), what it was told (`requests`, `statuses`, `events`), and its faults."""
 
     def __init__(self, folder: Path, netns: Path) -> None:
         self.nads: dict[str, str | None] = {}
+        self.labelled: set[str] = set()  # tenants' networks, by NAMESPACE/NAME
+        self.admission: dict[str, dict[str, Any]] = {kind: dict(spec) for kind, spec in ADMISSION.items()}
         self.pods: dict[str, str] = {}
         self.statuses: dict[str, list[dict[str, Any]]] = {}
         self.events: list[dict[str, Any]] = []
@@ -119,6 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
         match (self.command, path):
             case ("GET", ["apis", "k8s.cni.cncf.io", "v1", "namespaces", namespace, kind, name]) if kind == NADS:
                 self._nad(namespace, name)
+            case ("GET", ["apis", "admissionregistration.k8s.io", "v1", kind, "tenant-networks"]):
+                found = self.api.admission.get(kind)
+                self._reply(200, {"spec": found}) if found else self._refusal(404, "not found", name="tenant-networks")
             case ("PATCH", ["api", "v1", "namespaces", namespace, "pods", name, "status"]):
                 self._status(f"{namespace}/{name}", body)
             case ("POST", ["api", "v1", "namespaces", _, "events"]):
@@ -139,7 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             config = self.api.nads[key]
             spec = {} if config is None else {"config": config}
-            self._reply(200, {"metadata": {"name": name, "namespace": namespace}, "spec": spec})
+            labels = {"mcastlab.io/tenant": ""} if key in self.api.labelled else {}
+            self._reply(200, {"metadata": {"name": name, "namespace": namespace, "labels": labels}, "spec": spec})
 
     def _status(self, key: str, body: Any) -> None:
         if self.headers.get("Content-Type") != "application/merge-patch+json":

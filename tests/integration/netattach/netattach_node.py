@@ -94,8 +94,12 @@ class Node:
         self.cache = folder / "cache"
         self.results = folder / "results"
         self.leases_dir = folder / "leases"
-        for path in (self.net_d, self.results):
+        self.state = folder / "cni"
+        for path in (self.net_d, self.results, self.state):
             path.mkdir()
+        # `ip netns exec` gives the call mounts of its own: what plug-ins keep in their usual place is this node's.
+        Path("/var/lib/cni").mkdir(parents=True, exist_ok=True)
+        self._own_state = f'mount --bind {self.state} /var/lib/cni && exec "$0"'
         ip("netns", "add", self.netns)
         ip("-n", self.netns, "link", "set", "lo", "up")
         ip("-n", self.netns, "link", "add", "eth1", "type", "veth", "peer", "name", "lan")
@@ -109,7 +113,7 @@ class Node:
         self.settings: dict[str, Any] = {
             "defaultNetwork": str(self.default_path), "confDir": str(self.net_d), "binDirs": [str(cni_bin)],
             "kubeconfig": str(self.kubeconfig), "cacheDir": str(self.cache), "runtimeCacheDir": str(self.results),
-            "apiTimeoutSeconds": 1.5, "delegateTimeoutSeconds": 30,
+            "tenants": str(folder / "tenants.json"), "apiTimeoutSeconds": 1.5, "delegateTimeoutSeconds": 30,
         }  # fmt: skip
 
     def write_default(self, version: str = "1.0.0") -> None:
@@ -128,6 +132,15 @@ class Node:
     def nad(self, name: str, config: dict[str, Any] | None, namespace: str = "default") -> None:
         """Put a NetworkAttachmentDefinition on the API server."""
         self.api.nads[f"{namespace}/{name}"] = None if config is None else json.dumps(config)
+
+    def tenants(self, policy: dict[str, Any]) -> None:
+        """Put the tenants' policy on the node, as role netattach does."""
+        (self.folder / "tenants.json").write_text(json.dumps(policy))
+
+    def tenants_nad(self, name: str, text: str, namespace: str) -> None:
+        """Put a tenant's network on the API server, labelled as the admission policy wants it."""
+        self.api.nads[f"{namespace}/{name}"] = text
+        self.api.labelled.add(f"{namespace}/{name}")
 
     def macvlan(self, version: str = "0.3.0", **more: Any) -> dict[str, Any]:
         """The seed's network, with leases in this node's folder."""
@@ -158,8 +171,9 @@ class Node:
         stdin = self.folder / f"stdin{next(_numbers)}"
         stdin.write_text(json.dumps(own))
         with stdin.open() as file:
+            command = ["sh", "-c", self._own_state, str(self.executable)]
             return subprocess.Popen(
-                ["ip", "netns", "exec", self.netns, str(self.executable)], stdin=file, env=environ, text=True,
+                ["ip", "netns", "exec", self.netns, *command], stdin=file, env=environ, text=True,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             )  # fmt: skip
 
@@ -167,9 +181,9 @@ class Node:
         """Call netattach as the runtime does and wait for its answer."""
         return finish(self.start(command, pod, **config))
 
-    def leases(self, network: str) -> set[str]:
-        """The addresses that host-local holds for the network."""
-        folder = self.leases_dir / network
+    def leases(self, network: str, folder: Path | None = None) -> set[str]:
+        """The addresses that host-local holds for the network, in `dataDir` or another folder."""
+        folder = (folder or self.leases_dir) / network
         names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         return {name for name in names if name != "lock" and not name.startswith("last_reserved")}
 

@@ -21,6 +21,7 @@ def test_the_usual_checks_in_order_when_none_is_named() -> None:
         "system-pods-ready",
         "cluster-dns",
         "networks-present",
+        "tenant-networks",
         "host-to-host",
         "source-to-pod",
         "pod-to-pod-macvlan",

@@ -1,0 +1,125 @@
+"""Whose network a NetworkAttachmentDefinition is, and what may be attached of it.
+
+One with the tenants' label is judged by their policy. One without it is an administrator's and trusted as it stands,
+as long as the cluster keeps the admission policy that lets nobody else write such; else all are judged.
+"""
+
+from __future__ import annotations
+
+import json
+
+from .api import Api
+from .errors import INVALID_CONFIG, CniError
+from .network import Network, parse
+from .settings import Settings
+from .tenants import ADMISSION, LABEL, Grant, Json
+
+_ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+
+
+class Definition:
+    """A NetworkAttachmentDefinition as the API server has it; `text` is empty where it has no configuration."""
+
+    def __init__(self, namespace: str, name: str, found: Json) -> None:
+        self.namespace = namespace
+        self.name = name
+        spec, metadata = (found.get(key) for key in ("spec", "metadata"))
+        config = spec.get("config") if isinstance(spec, dict) else None
+        labels = metadata.get("labels") if isinstance(metadata, dict) else None
+        self.text = config if isinstance(config, str) else ""
+        self.labelled = isinstance(labels, dict) and LABEL in labels
+
+    @property
+    def subject(self) -> str:
+        return f'the NetworkAttachmentDefinition "{self.namespace}/{self.name}"'
+
+
+class Trust:
+    """Asked about all networks of one call; the cluster and the policy's file are looked at once, where needed."""
+
+    def __init__(self, api: Api, settings: Settings) -> None:
+        self._api = api
+        self._path = settings.tenants
+        self._policy: Json | None = None
+        self._kept: bool | None = None
+
+    @property
+    def policy(self) -> Json:
+        """The tenants' policy; without its file nothing is allowed to them."""
+        if self._policy is None:
+            try:
+                with open(self._path, encoding="utf-8") as file:
+                    found = json.load(file)
+            except FileNotFoundError:
+                found = {}
+            except (OSError, ValueError) as error:
+                raise CniError(
+                    INVALID_CONFIG, f'the tenants\' policy "{self._path}" cannot be read', str(error)
+                ) from error
+            self._policy = found if isinstance(found, dict) else {}
+        return self._policy
+
+    def grant(self, namespace: str) -> Grant:
+        """What the namespace's own networks may be."""
+        return Grant(self.policy, namespace)
+
+    def limit(self, name: str, default: int) -> int:
+        """A number of the policy's `limits`."""
+        limits = self.policy.get("limits")
+        return int(str(limits.get(name, default))) if isinstance(limits, dict) else default
+
+    def judges(self, definition: Definition) -> bool:
+        """Whether the tenants' policy decides about it."""
+        if definition.labelled:
+            return True
+        return not self._admission_stands() and not self._own(definition)
+
+    def network(self, definition: Definition) -> Network:
+        """The network of a definition that is judged; CniError 7 names key and rule of one that is refused."""
+        from .judge import Refused, judge
+
+        try:
+            document = judge(definition.text, definition.name, self.grant(definition.namespace))
+        except Refused as refused:
+            raise CniError(
+                INVALID_CONFIG,
+                f'{definition.subject} is not one that namespace "{definition.namespace}" may have: {refused}',
+                self._why(definition),
+            ) from refused
+        return Network(definition.subject, document, definition.name)
+
+    def _why(self, definition: Definition) -> str:
+        if definition.labelled:
+            return f'it has the label "{LABEL}" of tenants; their policy stands in lab.yml'
+        return f'all networks are judged, since the cluster has no ValidatingAdmissionPolicy "{ADMISSION}" in force'
+
+    def _own(self, definition: Definition) -> bool:
+        """Whether it is a network of the lab's own, as the lab made it."""
+        own = self.policy.get("own")
+        text = own.get(definition.name) if isinstance(own, dict) else None
+        if not isinstance(text, str):
+            return False
+        subject = definition.subject
+        return (
+            parse(subject, text, definition.name).to_dict()
+            == parse(subject, definition.text, definition.name).to_dict()
+        )
+
+    def _admission_stands(self) -> bool:
+        if self._kept is None:
+            policy = self._spec("validatingadmissionpolicies")
+            binding = self._spec("validatingadmissionpolicybindings")
+            actions = binding.get("validationActions")
+            self._kept = (
+                policy.get("failurePolicy") == "Fail"
+                and binding.get("policyName") == ADMISSION
+                and isinstance(actions, list)
+                and "Deny" in actions
+                and not binding.get("matchResources")
+            )
+        return self._kept
+
+    def _spec(self, kind: str) -> Json:
+        status, found = self._api.call("GET", f"{_ADMISSION}/{kind}/{ADMISSION}")
+        spec = found.get("spec")
+        return spec if status == 200 and isinstance(spec, dict) else {}

@@ -1,0 +1,110 @@
+"""The tenants' policy of a lab: as nodes and the API server get it, and asked about networks that are there.
+
+What a network may be stands in agents/netattach/tenants.py, which runs on nodes; this takes it from there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from provision.config import Lab
+from provision.kube import Kube, NetworkAttachment
+from provision.networks.manifests import networks
+from provision.paths import ROOT
+
+_PACKAGE = "mcastlab_netattach"
+# Networks that are none of the lab's, and whose names are taken all the same: on each node's disk.
+_ON_NODES = ("pods", "netattach", "multus")
+# Makes the lab's networks in enabled namespaces, as they were rendered: a policy of its own narrows it.
+_CONTROLLER = "system:serviceaccount:mcastlab-system:multicast-controller"
+
+
+def policy(lab: Lab) -> dict[str, Any]:
+    """What the lab's nodes and its API server are told, in agents/netattach's form."""
+    tenants = lab.tenants
+    return {
+        "networks": [*dict.fromkeys(network.name for network in lab.networks), *_ON_NODES],
+        "masters": sorted({network.master for network in lab.networks}),
+        "own": {manifest["metadata"]["name"]: manifest["spec"]["config"] for manifest in networks(lab)},
+        "administrators": {
+            "users": [*tenants.administrators.users, _CONTROLLER],
+            "groups": list(tenants.administrators.groups),
+        },
+        "limits": tenants.limits.model_dump(),
+        "tenants": {
+            tenant.namespace: {
+                "ranges": [str(subnet) for subnet in tenant.ranges],
+                "types": list(tenant.types),
+                "masters": list(tenant.masters),
+                "options": list(tenant.options),
+            }
+            for tenant in tenants.namespaces
+        },
+    }
+
+
+def summary(lab: Lab) -> dict[str, Any]:
+    """Who is trusted, and what tenants' networks may be, for people."""
+    known, grant = _module("tenants"), _module("tenants").Grant(policy(lab), "")
+    first = ", ".join(f"{kind} on {' or '.join(grant.masters[kind])}" for kind in grant.first())
+    following, ipam = (
+        ", ".join(dict.fromkeys(kind.partition("/")[0] for kind in choice))
+        for choice in (grant.following(), known.IPAM)
+    )
+    return {
+        "label": known.LABEL,
+        "administrators": lab.tenants.administrators.model_dump(mode="json"),
+        "everybody": f"{first}; then {following}; addresses by {ipam}, of the namespace's own ranges",
+        "namespaces": [tenant.model_dump(mode="json") for tenant in lab.tenants.namespaces],
+    }
+
+
+def admission(lab: Lab) -> list[dict[str, Any]]:
+    """The ValidatingAdmissionPolicy and its binding."""
+    found: list[dict[str, Any]] = _module("admission").manifests(policy(lab))
+    return found
+
+
+def refusal(lab: Lab, network: NetworkAttachment) -> str:
+    """Why a tenant of that namespace may not have the network; empty where it may."""
+    judge, grant = _module("judge"), _module("tenants").Grant(policy(lab), network.namespace)
+    try:
+        judge.judge(network.config, network.name, grant)
+    except judge.Refused as refused:
+        return str(refused)
+    return ""
+
+
+def label() -> str:
+    """The label by which tenants' networks are told from administrators'."""
+    return str(_module("tenants").LABEL)
+
+
+@cache
+def _module(name: str) -> ModuleType:
+    """A module of agents/netattach, which is no part of this package: it runs on nodes as it stands there."""
+    if _PACKAGE not in sys.modules:
+        folder = ROOT / "agents" / "netattach"
+        spec = importlib.util.spec_from_file_location(
+            _PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
+        )
+        if spec is None:
+            raise ImportError(f"{folder} is no package")
+        sys.modules[_PACKAGE] = importlib.util.module_from_spec(spec)
+    return importlib.import_module(f"{_PACKAGE}.{name}")
+
+
+def name() -> str:
+    """The admission policy's name, and its binding's."""
+    return str(_module("tenants").ADMISSION)
+
+
+def in_force(kube: Kube) -> bool:
+    """Whether the cluster has the admission policy and what binds it."""
+    kinds = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+    return all(kube.find(f"/apis/admissionregistration.k8s.io/v1/{kind}/{name()}") is not None for kind in kinds)
