@@ -67,10 +67,12 @@ def figures_of(lab: CliLab, namespace: str) -> dict[str, dict[str, Any]]:
     return {entry["pod"]: entry for entry in shown["namespaces"][0]["pods"]}
 
 
-def add_pod(lab: CliLab, namespace: str, name: str, *command: str) -> None:
+def add_pod(lab: CliLab, namespace: str, name: str, *command: str, networks: str = "") -> None:
     container = {"name": "c", "image": lab.image("tools"), "imagePullPolicy": "Never", "command": [*command]}
     spec = {"terminationGracePeriodSeconds": 0, "containers": [container]}
-    create(lab, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": spec})
+    annotations = {"k8s.v1.cni.cncf.io/networks": networks} if networks else {}
+    metadata = {"name": name, "namespace": namespace, "annotations": annotations}
+    create(lab, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
 
 
 def hooks_of(lab: CliLab, what: str) -> str:

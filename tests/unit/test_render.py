@@ -127,7 +127,10 @@ def test_everything_is_rendered_where_nothing_runs(made: bool, monkeypatch: pyte
     monkeypatch.setattr("provision.artifacts.document", document)
     text = "".join(render.render(kind, config.load(None)) for kind in render.KINDS)
     kinds = [item.get("kind", "inventory") for item in yaml.safe_load_all(text)]
-    assert kinds[:6] == ["NetworkAttachmentDefinition", *ADMISSION, "Network", "ConfigMap", "Pod"] and kinds[-1] == "inventory"
+    assert (
+        kinds[:6] == ["NetworkAttachmentDefinition", *ADMISSION, "Network", "ConfigMap", "Pod"]
+        and kinds[-1] == "inventory"
+    )
     assert f"localhost/mcastlab/tools:{'made' if made else assumed.NOT_MADE}" in text
 
 

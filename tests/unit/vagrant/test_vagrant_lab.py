@@ -46,7 +46,10 @@ def test_ruby_and_the_models_make_the_same_of_a_lab(tmp_path: Path, name: str) -
     path = tmp_path / "lab.yml"
     path.write_text(LABS[name])
     expected = config.load(path).model_dump(mode="json")
-    assert without_nothing(json.loads(ruby(str(RUBY), str(path)))) == without_nothing(expected)
+    found = json.loads(ruby(str(RUBY), str(path)))
+    for made in (expected, found):
+        del made["tenants"]  # of the cluster, of which the Vagrantfile makes nothing
+    assert without_nothing(found) == without_nothing(expected)
 
 
 def test_what_mcastlab_hands_to_the_vagrantfile_is_read_back_as_it_was(tmp_path: Path) -> None:
