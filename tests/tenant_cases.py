@@ -187,6 +187,7 @@ CASES: dict[str, Case] = {
     "a range that ends behind": Case(_ipam(rangeEnd="10.0.0.200"), "subnet"),
     "a range without an end": Case(_ipam(rangeEnd=None), "subnet"),
     "a whole subnet": Case(_ipam(rangeStart=None, rangeEnd=None), "subnet"),
+    "a subnet of its range, begun before": Case(_ipam(subnet="10.0.0.64/27", rangeStart="10.0.0.1"), "subnet"),
     "no subnet": Case(_ipam(subnet=None), "subnet"),
     "one of two ranges": Case(
         _with(MACVLAN, ipam={"type": "host-local", "ranges": [*_SETS, [{"subnet": "10.0.0.0/26"}]]}), "subnet"

@@ -102,9 +102,7 @@ def _validations(policy: Json) -> list[Json]:
     own = "administrators' networks have no such label, and only administrators change them or take the label off"
     first = '(u.find(r\'"{0}":"[^"]*"\') != "" ? u.find(r\'"{0}":"[^"]*"\').split(\'"\')[3] : "")'
     start, end, subnet = (first.format(key) for key in ("rangeStart", "rangeEnd", "subnet"))
-    inside = "isIP({0}) && cidr(r).containsIP({0})"
-    whole = f"isCIDR({subnet}) && (variables.ranges.exists(r, cidr(r).containsCIDR({subnet})) || "
-    edges = f"variables.ranges.exists(r, {inside.format(start)} && {inside.format(end)}))"
+    edges = f"[{start}, {end}].all(e, e == '' ? cidr(r).containsCIDR({subnet}) : isIP(e) && cidr(r).containsIP(e))"
     rules = [
         (_labelled("object"), f'"{ask}"'),
         (f'request.operation != "UPDATE" || {_administrator(policy)} || {_labelled("oldObject")}', f'"{own}"'),
@@ -138,7 +136,7 @@ def _validations(policy: Json) -> list[Json]:
             "\"'ipam.addresses' must be of the namespace's ranges: \" + variables.given",
         ),
         (
-            f"variables.sets.all(s, s.all(u, {whole}{edges}))",
+            f"variables.sets.all(s, s.all(u, isCIDR({subnet}) && variables.ranges.exists(r, {edges})))",
             "\"'ipam.subnet', or rangeStart and rangeEnd, must be of the namespace's ranges: \" + variables.given",
         ),
         (

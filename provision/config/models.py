@@ -71,6 +71,9 @@ class Lan(Model):
     subnet6: V6Subnet | None = Field(description="IPv6 subnet of the LAN; unused without ipv6 in ip_families.")
     querier: StrictBool = Field(description="Whether the LAN asks for memberships; snooping needs it.")
     snooping: StrictBool = Field(description="Whether the LAN delivers a group to members only, and not to all.")
+    routers: tuple[HostName, ...] = Field(
+        description="Hosts that may speak as routers there: queries, PIM, router advertisements; podman's LAN only."
+    )
 
 
 class Cluster(Model):

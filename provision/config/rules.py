@@ -122,6 +122,15 @@ def interfaces(lab: Lab) -> Iterator[Finding]:
             )
 
 
+def routers(lab: Lab) -> Iterator[Finding]:
+    """Routers of the LAN are hosts of the lab."""
+    known = [host.name for host in lab.hosts]
+    for index, name in enumerate(lab.lan.routers):
+        if name not in known:
+            hosts = ", ".join(f"'{host}'" for host in known)
+            yield Finding(("lan", "routers", index), f"There is no host '{name}'", f"The lab's hosts are {hosts}")
+
+
 def unique_networks(lab: Lab) -> Iterator[Finding]:
     """A namespace has each network's name once."""
     first: dict[tuple[str, str], KeyPath] = {}
@@ -205,6 +214,7 @@ RULES: tuple[Callable[[Lab], Iterator[Finding]], ...] = (
     roles,
     host_addresses,
     interfaces,
+    routers,
     unique_networks,
     ranges,
     unique_multicast,

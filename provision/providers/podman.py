@@ -20,7 +20,7 @@ from provision.providers.base import Machine, MachineStatus
 from provision.providers.podman_cli import Podman, bridge_name, mac_address
 from provision.providers.podman_image import NodeImage
 from provision.providers.podman_keys import hand_over, make_key
-from provision.providers.podman_lan import network_args, set_snooping
+from provision.providers.podman_lan import ANNOTATION, LanPorts, network_args, set_snooping
 
 LABEL = "mcastlab.lab"
 _FOLDER_LABEL = "mcastlab.folder"
@@ -58,6 +58,8 @@ class PodmanProvider:
         for network in ("mgmt", "lan"):
             self.podman.ensure_network(f"{self.prefix}-{network}", network_args(lab, network, LABEL))
         known = self.containers(lab)
+        ports = LanPorts(self.podman, f"{self.prefix}-lan")
+        ports.describe(lab, self.container)
 
         new_node = self.container(lab.control_plane) not in known
         image = self._image(node_image, bundle, report) if self.prepared and new_node else None
@@ -74,6 +76,7 @@ class PodmanProvider:
         with ThreadPoolExecutor(len(lab.hosts)) as pool:
             keys = list(pool.map(start, lab.hosts))
         set_snooping(bridge_name(f"{self.prefix}-lan"), lab.lan)
+        ports.guard([self.container(host) for host in lab.hosts])
         machines = [self._machine(lab, host) for host in lab.hosts]
         pins = [f"{machine.address} {key}\n" for machine, key in zip(machines, keys, strict=True)]
         write_whole(self.state.known_hosts, "".join(pins))
@@ -106,6 +109,7 @@ class PodmanProvider:
             elif names:
                 self.podman.run([kind, "rm", "--force", *names], timeout=120)
             removed += [f"{kind} {name}" for name in names]
+        removed += LanPorts(self.podman, f"{self.prefix}-lan").forget()
         if self.prepared:
             podman_image.sweep(self.podman)
             self.podman.release()
@@ -193,6 +197,7 @@ class PodmanProvider:
         # would be shared by every pod of the node.
         args += ["--cgroupns=private", "--pids-limit=-1"]
         args += [f"--label={key}={value}" for key, value in labels.items()]
+        args.append(f"--annotation={ANNOTATION}={LanPorts(self.podman, f'{self.prefix}-lan').file(name)}")
         management = f"{self.prefix}-mgmt:interface_name=eth0,ip={self._machine(lab, host).address}"
         management += f",mac={mac_address(name, 'mgmt')}"
         args += ["--network", management, "--network", lan]

@@ -39,7 +39,9 @@ class Podman:
     def command(self) -> list[str]:
         """The start of every command line, ready to paste; writes containers.conf where it is not as it should be."""
         settings = self.home / "containers.conf"
-        text = podman_settings(self.facts, {"run": str(self.run_dir), "networks": str(self._networks)})
+        text = podman_settings(
+            self.facts, {"run": str(self.run_dir), "networks": str(self._networks), "hooks": str(self.hooks)}
+        )
         self._write(settings, text)
         storage = ["--root", str(self.home / "storage"), "--runroot", str(self.run_dir / "storage")]
         # Named, because Podman would quietly take vfs, which copies every layer, where overlay does not work.
@@ -95,6 +97,11 @@ class Podman:
         run(as_root(["mv", "-T", str(self.run_dir), str(old)]), timeout=10)
         run(as_root(["rm", "-rf", "--one-file-system", str(old)]), timeout=30)
         run(as_root(["rmdir", "--ignore-fail-on-non-empty", str(self.run_dir.parent)]), timeout=10)
+
+    @property
+    def hooks(self) -> Path:
+        """What the container's runtime runs at each start of a container."""
+        return self.home / "hooks"
 
     @property
     def _networks(self) -> Path:

@@ -78,7 +78,7 @@ def ulimits(facts: HostFacts) -> list[str]:
 
 
 def podman_settings(facts: HostFacts, places: Mapping[str, str]) -> str:
-    """A containers.conf(5) for `facts`; `places` gives the folders `run` (per boot) and `networks`.
+    """A containers.conf(5) for `facts`; `places` gives the folders `run` (per boot), `networks` and `hooks`.
 
     Raises HostError where no runtime works. Locks are files, because the shared-memory ones belong to every
     Podman of root on the machine: an instance with a storage of its own would free the locks of the user's. The
@@ -96,6 +96,7 @@ def podman_settings(facts: HostFacts, places: Mapping[str, str]) -> str:
         'events_logger = "file"',
         'lock_type = "file"',
         f'tmp_dir = "{places["run"]}/libpod"',
+        f'hooks_dir = ["{places["hooks"]}"]',
         "[network]",
         f'network_config_dir = "{places["networks"]}"',
         'default_subnet_pools = [{"base" = "10.213.0.0/16", "size" = 24}]',

@@ -40,6 +40,11 @@ _KERNEL = (
     ("bridge snooping", "ip link add b0 type bridge mcast_snooping 1 mcast_querier 1"),
     ("veth pairs", "ip link add v0 type veth peer name v1"),
     ("nftables", "nft add table ip t"),
+    (
+        "nftables at interfaces",
+        "ip link add v0 type veth peer name v1 && nft add table netdev t"
+        " && nft 'add chain netdev t c { type filter hook ingress device \"v0\" priority 0 ; }'",
+    ),
 )
 
 
