@@ -59,7 +59,7 @@ UBUNTU_24 = HostFacts(
     sys_resource=True,
     runtimes=("crun", "runc"),
 )
-PLACES = {"run": "/run/mcastlab/0123", "networks": "/cache/podman/networks"}
+PLACES = {"run": "/run/mcastlab/0123", "networks": "/cache/podman/networks", "hooks": "/cache/hooks"}
 
 
 def settings(facts: HostFacts) -> dict[str, Any]:
