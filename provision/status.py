@@ -29,6 +29,7 @@ def gather(lab: Lab, state: RunState) -> dict[str, Any]:
         "nodes": [],
         "networks": [],
         "tenants": tenants.summary(lab),
+        "lan_is_management": _lan_is_management(lab, state),
         "cluster_error": "",
     }
     if not state.directory.kubeconfig.exists():
@@ -41,6 +42,12 @@ def gather(lab: Lab, state: RunState) -> dict[str, Any]:
     except McastlabError as error:
         facts["cluster_error"] = error.problem
     return facts
+
+
+def _lan_is_management(lab: Lab, state: RunState) -> bool:
+    """Whether hosts are logged in to on the LAN's own addresses, as hosts with one card are."""
+    addresses = {machine.name: machine.address for machine in state.provider.machines(lab)}
+    return any(addresses.get(host.name) in {str(host.address), str(host.address6)} for host in lab.hosts)
 
 
 def _attacher(lab: Lab) -> str:
@@ -64,6 +71,11 @@ def table(facts: dict[str, Any]) -> RenderableType:
     if facts["networks"]:
         parts.append(_rows(("namespace", "network"), facts["networks"]))
     parts += _tenants(facts["tenants"])
+    if facts["lan_is_management"]:
+        parts.append(
+            "[bold]The LAN is the hosts' management network too: pods on macvlan reach SSH, kubelet and the API server"
+            " there, and can speak as hosts do[/]"
+        )
     return Group(*parts)
 
 

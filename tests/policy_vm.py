@@ -24,7 +24,11 @@ from provision.lock import held
 from provision.paths import ROOT
 from provision.run import as_root, run
 
-TESTS = ["tests/integration/multicast_policy"]
+# And ipvlan, which other kernels may lack.
+TESTS = [
+    "tests/integration/multicast_policy",
+    "tests/integration/netattach/test_netattach_tenants.py::test_allowed[ipvlan of one who was given it]",
+]
 SECONDS = 2400  # for all that happens in the machine
 PATIENCE = 6  # how many times what the tests wait for, or allow, elsewhere
 _TREE = ROOT / "images" / "policy-vm-tree"

@@ -27,7 +27,7 @@ _DISK = {"control-plane": 4.0, "source": 0.5}
 def judge(lab: Lab, host: Host, facts: Facts, where: str) -> list[McastlabError]:
     """Everything that keeps this host from its place in `lab`; `where` is its SSH endpoint."""
     found = [*_system(facts)]
-    for rule in (_kernel, _programs, _room, _interface, _networks, _firewall, _membership):
+    for rule in (_kernel, _programs, _room, _interface, _tenants, _networks, _firewall, _membership):
         found += rule(lab, host, facts)
     return [
         HostError(f"Host '{host.name}' {what}", where=where, detail=detail, remedy=do) for what, detail, do in found
@@ -106,6 +106,15 @@ def _addresses(lab: Lab, host: Host, link: Mapping[str, Any]) -> Iterator[Findin
                 f" well; addresses that it has: {shown}"
             )
             yield f"does not have the address {address} on interface '{link['ifname']}'", "", remedy
+
+
+def _tenants(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
+    """Interfaces that namespaces were given."""
+    names = {link["ifname"] for link in facts["links"]}
+    for tenant in lab.tenants.namespaces if host.role == "control-plane" else ():
+        for master in sorted({*tenant.masters} - names):
+            remedy = f"Remove it from what tenants.namespaces gives '{tenant.namespace}'"
+            yield f"has no interface '{master}', which namespace '{tenant.namespace}' may use", "", remedy
 
 
 def _networks(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:

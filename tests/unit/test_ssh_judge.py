@@ -42,6 +42,19 @@ def test_a_kernel_that_lacks_something(feature: str) -> None:
     )
 
 
+def test_an_interface_that_a_namespace_was_given_is_there() -> None:
+    given = config.tenants.Tenant(namespace="video", masters=("eth1", "eth7"))
+    tenants = lab().tenants.model_copy(update={"namespaces": (given,)})
+    giving = lab().model_copy(update={"tenants": tenants})
+    (problem,) = judge(giving, lab().host("k8s"), RECORDED, "root@192.0.2.11:22")
+    assert str(problem) == (
+        "root@192.0.2.11:22: Host 'k8s' has no interface 'eth7', which namespace 'video' may use\n"
+        "  remedy: Remove it from what tenants.namespaces gives 'video'"
+    )
+    told_of_source = [str(found) for found in judge(giving, lab().host("mcastsrc"), RECORDED, "")]
+    assert not any("eth7" in text for text in told_of_source)
+
+
 def test_a_kernel_that_takes_no_programs_keeps_out_only_who_lists_namespaces() -> None:
     facts = RECORDED | {"programs": "bpf(): Operation not permitted"}
     where = "root@192.0.2.11:22"
