@@ -125,13 +125,22 @@ def _attach(context: Context, record: Record, plan: list[Attachment]) -> None:
     runner = context.own_runner()
     try:
         for attachment in plan:
-            record.attachments.append(attachment)
-            context.store.save(record)
+            _remember(context, record, attachment)
             attachment.add(runner)
         _move_default_route(plan, record.netns)
         context.store.save(record, durable=True)
     except Exception as error:
         _roll_back(context, record, runner, error)
+        raise
+
+
+def _remember(context: Context, record: Record, attachment: Attachment) -> None:
+    """Write down what is about to be attached; nothing of it is to be undone where that cannot be written."""
+    record.attachments.append(attachment)
+    try:
+        context.store.save(record)
+    except CniError:
+        record.attachments.remove(attachment)
         raise
 
 
@@ -145,7 +154,10 @@ def _move_default_route(plan: list[Attachment], netns: str) -> None:
 
 def _roll_back(context: Context, record: Record, runner: Runner, error: Exception) -> None:
     failures = detach(record, runner)
-    settle(context.store, record)
+    try:
+        settle(context.store, record)
+    except CniError as unwritten:  # a full disk: the record on it knows of all that may be left
+        failures.append(unwritten)
     if failures and isinstance(error, CniError):
         undone = "; ".join(str(failure) for failure in failures)
-        error.details = f"{error.details}; not undone, left to DEL: {undone}".lstrip("; ")
+        error.details = f"{error.details}; not undone, left to the reconciler: {undone}".lstrip("; ")

@@ -5,15 +5,21 @@ CNI 1.1, section 3: netattach is the runtime of its delegates, and does for each
 
 from __future__ import annotations
 
+import sys
+
 from .delegate import Runner
-from .errors import CniError
+from .errors import PLUGIN_MISSING, CniError
 from .network import Network, Plugin, declares
 from .results import Result, convert
 from .versions import at_least
 
 
 class Attachment:
-    """`title` names it in messages and in the status; `result` is the chain's last result, None before."""
+    """`title` names it in messages and in the status; `result` is the chain's last result, None before.
+
+    `left` are the places in the chain of the plug-ins whose DEL is to come; None where nobody can tell which ran, since
+    their ADD was killed.
+    """
 
     def __init__(self, title: str, network: Network, ifname: str, *, default: bool = False) -> None:
         self.title = title
@@ -24,6 +30,8 @@ class Attachment:
         self.cni_args: dict[str, object] = {}
         self.default_route: list[str] | None = None
         self.result: Result | None = None
+        self.left: list[int] | None = None
+        self._refused: int | None = None  # the plug-in whose ADD failed, in this call
 
     def to_dict(self) -> dict[str, object]:
         """What the cache keeps: all that DEL, CHECK and GC need, so that they need nothing else."""
@@ -35,6 +43,7 @@ class Attachment:
             "capabilityArgs": self.capability_args,
             "cniArgs": self.cni_args,
             "result": self.result,
+            "left": self.left,
         }
 
     @staticmethod
@@ -49,13 +58,21 @@ class Attachment:
         found.capability_args = args
         found.cni_args = cni_args
         found.result = result if isinstance(result, dict) else None
+        left, places = saved.get("left"), range(len(found.network.plugins))
+        if isinstance(left, list) and all(place in places for place in left):
+            found.left = left
         return found
 
     def add(self, runner: Runner) -> None:
         """Run ADD through the chain; each plug-in gets the result of the one before it."""
         previous: Result | None = None
-        for plugin in self.network.plugins:
+        self.left = []
+        for place, plugin in enumerate(self.network.plugins):
+            self._known(runner, plugin)
+            self.left.append(place)
+            self._refused = place
             result = self._run(runner, "ADD", plugin, previous)
+            self._refused = None
             if not result and previous is not None:
                 result = previous
             result.setdefault("cniVersion", self.network.version)
@@ -70,11 +87,36 @@ class Attachment:
             self._run(runner, "CHECK", plugin, self.result)
 
     def delete(self, runner: Runner) -> None:
-        """Run DEL through the chain backwards; a failure ends it, so that what an earlier plug-in holds (an address)
-        is not given away while a later one (a port mapping) still refers to it."""
+        """Run DEL backwards through what is left of the chain; what succeeded is not repeated after a failure.
+
+        A plug-in that is missing is passed over: it can free nothing. A failure ends it, so that what an earlier
+        plug-in holds (an address) is not given away while a later one (a port mapping) still refers to it; but for the
+        plug-in whose own ADD has failed, which nothing refers to.
+        """
         previous = self.result if self.network.has("0.4.0") else None
-        for plugin in reversed(self.network.plugins):
-            self._run(runner, "DEL", plugin, previous)
+        left = list(range(len(self.network.plugins))) if self.left is None else self.left
+        self.left = list(left)
+        refused: CniError | None = None
+        for place in reversed(left):
+            try:
+                self._run(runner, "DEL", self.network.plugins[place], previous)
+            except CniError as error:
+                if error.code != PLUGIN_MISSING:
+                    if place != self._refused:
+                        raise
+                    refused = error
+                    continue
+                sys.stderr.write(f"netattach: passed over at DEL: {error}\n")
+            self.left.remove(place)
+        if refused:
+            raise refused
+
+    def _known(self, runner: Runner, plugin: Plugin) -> None:
+        """Raise CniError 104 for a plug-in that is not there, before it counts as one that ran."""
+        try:
+            runner.find(str(plugin["type"]))
+        except CniError as error:
+            raise error.about(f'network "{self.title}" on "{self.ifname}"') from error
 
     def newest_result(self) -> Result:
         """The result at CNI 1.1.0."""

@@ -15,8 +15,12 @@ def main() -> int:
     """Serve the call in the environment; 0 or 1.
 
     `netattach credentials …` is the DaemonSet's program instead, `netattach hand-over` what the role runs when Multus
-    takes over.
+    takes over, `netattach reconcile …` a unit's.
     """
+    if sys.argv[1:2] == ["reconcile"]:
+        from .reconcile import main as keep_reconciling
+
+        return keep_reconciling(sys.argv[2:])
     if sys.argv[1:2] == ["credentials"]:
         from .credentials import main as keep_credentials
 

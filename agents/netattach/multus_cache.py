@@ -42,6 +42,12 @@ def adopt(store: Store, folder: str, record: Record) -> Record | None:
     return record
 
 
+def containers(folder: str) -> set[str]:
+    """The containers of which Multus keeps something."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return {name for name in names if os.path.isfile(f"{folder}/{name}")}
+
+
 def adopt_all(store: Store, folder: str) -> None:
     """Adopt every container that Multus attached: GC must know the live ones and free the others."""
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:

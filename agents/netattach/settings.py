@@ -14,6 +14,7 @@ DEFAULTS: Defaults = {
     "cacheDir": "/var/lib/cni/netattach",
     "runtimeCacheDir": "/var/lib/cni/results",
     "multusCacheDir": "/var/lib/cni/multus",
+    "leasesDir": "/var/lib/cni/networks",
     "sharedNamespaces": [],
     "tenants": "/etc/cni/net.d/netattach.d/tenants.json",
     "apiTimeoutSeconds": 20,
@@ -40,6 +41,7 @@ class Settings:
         self.cache_dir = _text(config, "cacheDir")
         self.runtime_cache_dir = _text(config, "runtimeCacheDir")
         self.multus_cache_dir = _text(config, "multusCacheDir")
+        self.leases_dir = _text(config, "leasesDir")
         self.shared_namespaces = _texts(config, "sharedNamespaces")
         self.tenants = _text(config, "tenants")
         self.api_timeout = _seconds(config, "apiTimeoutSeconds")

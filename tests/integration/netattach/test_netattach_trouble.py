@@ -42,14 +42,15 @@ def test_chain_that_fails_in_its_middle_frees_its_address(node: Node) -> None:
     failed(node, node.pod(ANNOTATED), 999)
 
 
-def test_failed_rollback_is_left_to_del(node: Node) -> None:
-    """A network whose DEL fails too: its record stays, a DEL tries again, and reports until it is well."""
+def test_failed_rollback_keeps_what_does_not_answer(node: Node) -> None:
+    """A plug-in whose DEL fails too: all else is freed at once, its record stays, and a DEL tries it again."""
     chain = {"cniVersion": "1.0.0", "plugins": [node.macvlan(), _script(node, "stuck")]}
     node.nad("lan", chain)
     _write_script(node, "stuck", "exit 1")
     pod = node.pod(ANNOTATED)
-    assert "not undone, left to DEL" in node.call("ADD", pod).bad(103)
+    assert "not undone, left to the reconciler" in node.call("ADD", pod).bad(103)
     assert node.records() == [f"{pod.id}@eth0.json"]
+    assert node.leases("lan") == set(), "the address before it in the chain is nobody's any more"
     assert node.ports() == [], "the default network is undone although the other could not be"
     node.call("ADD", pod).bad(105)
     node.call("DEL", pod).bad(103)

@@ -1,0 +1,171 @@
+"""What attachments left behind: freed by a unit of the node's own, whichever meta-plug-in made them.
+
+    netattach reconcile [--grace SECONDS] [--every SECONDS] [--once] [--tell KUBECONFIG] -- COMMAND
+
+COMMAND prints the ids of the containers that the runtime knows, sandboxes among them. A record of netattach's or of
+Multus', or an address that host-local holds, is stale once its container has been unknown, and its network namespace
+gone, for the grace: an ADD that failed is never taken back by the runtime, nor is what a power cut left. Records get
+their DEL, again and again with growing pauses where it fails; addresses that no record knows are given back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from . import leases, multus_cache
+from .context import detach, settle
+from .delegate import Runner
+from .errors import CniError
+from .settings import DEFAULTS, Settings
+from .store import Record, Store
+
+_LONGEST_PAUSE = 600.0
+_COMMAND_SECONDS = 30
+
+
+class Unknown(Exception):
+    """The runtime does not say which containers it has: nothing can be told stale."""
+
+
+class Reconciler:
+    """One node; `known` gives the ids of the runtime's containers, `say` is told a sentence for all that is freed."""
+
+    def __init__(
+        self, settings: Settings, known: Callable[[], set[str]], say: Callable[[str], None], grace: float
+    ) -> None:
+        self.settings = settings
+        self.store = Store(settings.cache_dir)
+        self._known = known
+        self._say = say
+        self._grace = grace
+        self._since: dict[str, float] = {}  # container to the moment from which on it was seen stale
+        self._after: dict[str, tuple[float, float]] = {}  # container to when its DEL is tried again, and the pause
+
+    def look(self, now: float) -> list[str]:
+        """Free what is stale at `now`; what was done, in sentences."""
+        self.store.prepare()
+        known = self._known()
+        records = list(self.store.records())
+        held = leases.holders(self.settings.leases_dir)
+        multus = multus_cache.containers(self.settings.multus_cache_dir)
+        living = {record.container_id for record in records if record.netns and os.path.exists(record.netns)}
+        dead = ({record.container_id for record in records} | set(held) | multus) - known - living
+        self._since = {one: self._since.get(one, now) for one in dead}
+        due = {one for one, since in self._since.items() if now - since >= self._grace}
+        done = [text for one in sorted(due & multus) for text in self._adopt(one)]
+        done += [
+            text for record in self.store.records() if record.container_id in due for text in self._delete(record, now)
+        ]
+        owned = {record.container_id for record in self.store.records()}
+        for one in sorted(due & set(held) - owned):
+            done += leases.free(self.settings.leases_dir, one)
+        for text in done:
+            self._say(text)
+        return done
+
+    def _adopt(self, container_id: str) -> list[str]:
+        """Take what Multus kept of a container for a record of netattach's, whose DEL needs no daemon."""
+        try:
+            with self.store.lock(container_id, "eth0", 0):
+                multus_cache.adopt(self.store, self.settings.multus_cache_dir, Record(container_id, "eth0", "", None))
+        except CniError as error:
+            return [f"What Multus kept of container {container_id[:12]} cannot be read: {error}"]
+        return []
+
+    def _delete(self, record: Record, now: float) -> list[str]:
+        after, pause = self._after.get(record.container_id, (0.0, self._grace or 1.0))
+        if now < after:
+            return []
+        try:
+            lock = self.store.lock(record.container_id, record.ifname, 0)
+        except CniError:
+            return []  # another call is at work on it
+        with lock:
+            fresh = self.store.load(record.container_id, record.ifname)
+            if fresh is None:
+                return []
+            whose = f"pod '{fresh.pod}'" if fresh.pod else f"container {fresh.container_id[:12]}"
+            titles = ", ".join(attachment.title for attachment in fresh.attachments)
+            failures = detach(fresh, self._runner(fresh))
+            settle(self.store, fresh)
+        if not failures:
+            self._after.pop(record.container_id, None)
+            return [f"Freed what {whose}, which is gone, had of the networks {titles}"]
+        pause = min(2 * pause, _LONGEST_PAUSE)
+        self._after[record.container_id] = (now + pause, pause)
+        told = "; ".join(str(failure) for failure in failures)
+        return [f"What {whose}, which is gone, had is not freed yet, next try in {pause:.0f} s: {told}"]
+
+    def _runner(self, record: Record) -> Runner:
+        netns = record.netns if record.netns and os.path.exists(record.netns) else ""
+        environ = {"PATH": os.environ.get("PATH", os.defpath), "CNI_CONTAINERID": record.container_id}
+        environ["CNI_PATH"] = os.pathsep.join(self.settings.bin_dirs)
+        if netns:
+            environ["CNI_NETNS"] = netns
+        return Runner(self.settings.bin_dirs, environ, self.settings.delegate_timeout)
+
+
+def containers(command: list[str]) -> set[str]:
+    """What `command` prints, a container's id a line; raises Unknown where it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unknown(f"{command[0]}: {error}") from error
+    if done.returncode:
+        raise Unknown(f"{command[0]} ended with status {done.returncode}: {done.stderr.strip()[-300:]}")
+    return set(done.stdout.split())
+
+
+def main(words: list[str]) -> int:
+    """The unit's program: look at once, then every so often, until it is ended."""
+    wanted = _arguments().parse_args(words)
+    settings = Settings({key: value for key, value in DEFAULTS.items() if key not in wanted.set} | wanted.set)
+    teller = None
+    if wanted.tell:
+        from .node_events import NodeEvents
+
+        teller = NodeEvents(wanted.tell)
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+        if teller:
+            teller.tell(text)
+
+    reconciler = Reconciler(settings, lambda: containers(wanted.command), say, wanted.grace)
+    why = ""
+    while True:
+        try:
+            reconciler.look(time.monotonic())
+            why = ""
+        except (Unknown, CniError, OSError) as error:
+            if str(error) != why:
+                print(f"Nothing is freed meanwhile: {error}", file=sys.stderr, flush=True)
+            why = str(error)
+        if wanted.once:
+            return 1 if why else 0
+        time.sleep(wanted.every)
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="netattach reconcile")
+    parser.add_argument("--grace", type=float, default=600.0)
+    parser.add_argument("--every", type=float, default=10.0)
+    parser.add_argument("--once", action="store_true")
+    parser.add_argument("--tell", default="")
+    parser.add_argument("--set", type=_json, default={})
+    parser.add_argument("command", nargs="+")
+    return parser
+
+
+def _json(text: str) -> dict[str, object]:
+    import json
+
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(text)
+    return found

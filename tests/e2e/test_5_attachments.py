@@ -1,0 +1,106 @@
+"""Attachments and what happens to nodes: power cuts, pods that are deleted meanwhile; nothing stays reserved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from provision.providers.podman_cli import Podman
+from tests.e2e.conftest import CliLab
+from tests.e2e.policy_lab import add_pod, get, started, until
+
+UNIT = "/etc/systemd/system/mcastlab-attachments.service"
+DROP_IN = f"{UNIT}.d/soon.conf"
+LEASES = "/var/lib/cni/networks/eth1-multicast"
+NAMESPACE = "attached"
+
+
+def soon(lab: CliLab, grace: int) -> None:
+    """Have the node's reconciler wait so many seconds instead of ten minutes."""
+    start = lab.on("k8s", "sed", "-n", "/^ExecStart=/,/quiet/p", UNIT)
+    changed = start.replace("--grace 600", f"--grace {grace}").replace("--every 10", "--every 1")
+    assert changed != start
+    text = f"[Service]\nExecStart=\n{changed}"
+    lab.on("k8s", "sh", "-c", f'mkdir -p {UNIT}.d && printf "%s" "$1" >{DROP_IN}', "sh", text)
+    lab.on("k8s", "sh", "-c", "systemctl daemon-reload && systemctl restart mcastlab-attachments")
+
+
+@pytest.fixture(scope="module")
+def lab_soon(lab: CliLab) -> Iterator[CliLab]:
+    """A reconciler that waits three seconds, and a namespace with the lab's network."""
+    lab.kubectl("create", "namespace", NAMESPACE)
+    network = get(lab, "-n", "default", "network-attachment-definition", "eth1-multicast")
+    metadata = {"name": "eth1-multicast", "namespace": NAMESPACE}
+    lab.kubectl("create", "-f", "-", stdin=json.dumps({**network, "metadata": metadata}))
+    soon(lab, 3)
+    try:
+        yield lab
+    finally:
+        lab.on("k8s", "sh", "-c", f"rm -r {UNIT}.d; systemctl daemon-reload; systemctl restart mcastlab-attachments")
+        lab.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
+
+
+def held(lab: CliLab) -> set[str]:
+    """The addresses of the lab's network that are reserved on the node."""
+    return set(lab.on("k8s", "sh", "-c", f"cd {LEASES} && ls | grep -E '^[0-9.]+$' || true").split())
+
+
+def attached(lab: CliLab, *names: str) -> dict[str, str]:
+    """Start pods with a second interface; its address by pod."""
+    for name in names:
+        add_pod(lab, NAMESPACE, name, "sleep", "3600", networks="eth1-multicast@eth1")
+    lab.kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", *(f"pod/{name}" for name in names), "--timeout=90s")
+    found = {}
+    for name in names:
+        status = get(lab, "-n", NAMESPACE, "pod", name)["metadata"]["annotations"]["k8s.v1.cni.cncf.io/network-status"]
+        found[name] = next(entry["ips"][0] for entry in json.loads(status) if entry["interface"] == "eth1")
+    return found
+
+
+def test_a_power_cut_and_a_forced_delete_leave_nothing_reserved(lab_soon: CliLab) -> None:
+    """All processes of the node are killed; one of two pods is deleted by force before kubelet runs again."""
+    before = held(lab_soon)
+    addresses = attached(lab_soon, "stays", "goes")
+    assert held(lab_soon) == {*before, *addresses.values()}
+    name = f"mcastlab-{lab_soon.name}-k8s"
+    lab_soon.on("k8s", "systemctl", "disable", "kubelet")
+    lab_soon.on("k8s", "sync")
+    Podman().run(["kill", "--signal=KILL", name], timeout=60)
+    Podman().run(["start", name], timeout=120)
+    lab_soon.on("k8s", "systemctl", "enable", "--now", "kubelet")
+    until("the API server answers", lambda: started(lab_soon), 120)
+    lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "goes", "--force", "--grace-period=0")
+    lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "stays", "--grace-period=1", "--timeout=120s")
+    until("only what was reserved before is", lambda: not (held(lab_soon) & {*addresses.values()}), 90)
+    assert attached(lab_soon, "again")
+    lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "again", "--now")
+
+
+def test_an_address_that_nobody_frees_is_freed_and_told(lab_soon: CliLab) -> None:
+    """As a meta-plug-in that died leaves it; in the journal, and as an Event of the node."""
+    stray, container = "10.98.1.250" if lab_soon.name == "e2e" else "10.98.3.250", "0123456789abcdef" * 4
+    lab_soon.on("k8s", "sh", "-c", f"printf '%s\\r\\neth1' {container} >{LEASES}/{stray}")
+    until("it is freed", lambda: stray not in held(lab_soon), 30)
+    said = f"Freed {stray} of network 'eth1-multicast', which container {container[:12]}, which is gone, had"
+    assert said in lab_soon.on("k8s", "journalctl", "--unit=mcastlab-attachments", "--no-pager")
+
+    def told() -> bool:
+        events = get(lab_soon, "-n", "default", "events", "--field-selector", "reason=AttachmentsReconciled")["items"]
+        return any(event["message"] == said and event["involvedObject"]["kind"] == "Node" for event in events)
+
+    until("the node's administrator is told", told, 30)
+
+
+def test_pods_that_run_keep_what_they_have(lab_soon: CliLab) -> None:
+    """Also while containerd, which is asked for them, is away or has just started."""
+    address = attached(lab_soon, "runs")["runs"]
+    lab_soon.on("k8s", "systemctl", "restart", "containerd")
+    lab_soon.on("k8s", "sh", "-c", "systemctl stop containerd; sleep 6; systemctl start containerd")
+    until("the API server answers", lambda: started(lab_soon), 120)
+    assert address in held(lab_soon)
+    lab_soon.kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "pod/runs", "--timeout=90s")
+    assert address in lab_soon.kubectl("-n", NAMESPACE, "exec", "runs", "--", "ip", "-4", "addr", "show", "eth1")
+    lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "runs", "--now")
+    until("it is freed", lambda: address not in held(lab_soon), 30)
