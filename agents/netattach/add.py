@@ -68,6 +68,7 @@ def _attach_selected(context: Context, record: Record, pod: Pod, wanted: str) ->
         if error.code != TRY_AGAIN:  # what passes by itself is kubelet's to tell; mostly it is the API that is away
             publish.write_event(api, pod, error)
         raise
+    publish.write_passed_over(api, pod, selections)
     try:
         publish.write_status(api, pod, record.attachments)
     except CniError as error:  # the pod has its networks; only the notice of them is missing

@@ -20,6 +20,7 @@ class Selection:
         self.capability_args: dict[str, object] = {}
         self.cni_args: dict[str, object] = {}
         self.default_route: list[str] | None = None
+        self.passed_over: list[str] = []  # keys that say nothing to netattach
 
     @property
     def title(self) -> str:
@@ -77,15 +78,20 @@ def _selection(item: dict[str, object], pod_namespace: str) -> Selection:
         raise _invalid(f'"namespace" of "{name}" is not a namespace: "{namespace}"')
     selection = Selection(namespace, name)
     for key, value in item.items():
-        if "." in key or key in ("name", "namespace"):
+        if "." in key or key in ("name", "namespace") or _is_nothing(key, value):
             continue  # keys with a period are other implementations' own
         if key not in _KEYS:
-            raise _invalid(f'"{key}" of "{name}" is not a key that netattach knows')
-        if not _KEYS[key](selection, value):
+            selection.passed_over.append(key)
+        elif not _KEYS[key](selection, value):
             raise _invalid(f'"{key}" of "{name}" is not valid: {json.dumps(value)}')
     if "ips" in selection.capability_args and "ipam-claim-reference" in selection.capability_args:
         raise _invalid(f'"{name}" has both "ips" and "ipam-claim-reference"')
     return selection
+
+
+def _is_nothing(key: str, value: object) -> bool:
+    """Whether a template left the value empty: none at all, as Multus has it. An empty default route is one."""
+    return value is None or (value in ("", [], {}) and (key, value) != ("default-route", []))
 
 
 def _ips(selection: Selection, value: object) -> bool:
@@ -112,6 +118,9 @@ def _mac(selection: Selection, value: object) -> bool:
 
 
 def _interface(selection: Selection, value: object) -> bool:
+    """By `interface`, or by `interfaceRequest`, its older name; not by both, if they differ."""
+    if selection.interface not in ("", value):
+        return False
     selection.interface = str(value)
     return isinstance(value, str) and interface_name(value)
 
@@ -194,6 +203,7 @@ _KEYS: dict[str, Callable[[Selection, object], bool]] = {
     "ips": _ips,
     "mac": _mac,
     "interface": _interface,
+    "interfaceRequest": _interface,
     "cni-args": _cni_args,
     "default-route": _default_route,
     "portMappings": _port_mappings,

@@ -6,6 +6,7 @@ import json
 import os
 import time
 
+from .annotation import Selection
 from .api import Api
 from .attachment import Attachment
 from .errors import CniError
@@ -61,17 +62,29 @@ def write_status(api: Api, pod: Pod, attachments: list[Attachment]) -> None:
 
 def write_event(api: Api, pod: Pod, error: CniError) -> None:
     """Tell the pod's reader why it has no network; a failure to tell is a line on standard error."""
+    _tell(api, pod, "FailedNetworkAttachment", str(error))
+
+
+def write_passed_over(api: Api, pod: Pod, selections: list[Selection]) -> None:
+    """Tell which keys of the annotation said nothing to netattach, if there are any."""
+    named = [f'"{key}" of "{selection.title}"' for selection in selections for key in selection.passed_over]
+    if named:
+        _tell(api, pod, "NetworkKeysPassedOver", f"netattach knows nothing of {', '.join(named)} and passed it over")
+
+
+def _tell(api: Api, pod: Pod, reason: str, text: str) -> None:
+    event = _event(pod, reason, text)
     try:
-        api.call("POST", f"/api/v1/namespaces/{pod.namespace}/events", _event(pod, error), timeout=_EVENT_TIMEOUT)
+        api.call("POST", f"/api/v1/namespaces/{pod.namespace}/events", event, timeout=_EVENT_TIMEOUT)
     except CniError as failure:
         _warn(f'no event for the pod "{pod}": {failure}')
 
 
-def _event(pod: Pod, error: CniError) -> dict[str, object]:
+def _event(pod: Pod, reason: str, text: str) -> dict[str, object]:
     from zlib import crc32
 
     seconds = int(time.time())
-    message = str(error)[:1024]  # the API server's limit for an event's message
+    message = text[:1024]  # the API server's limit for an event's message
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
     same = crc32(f"{pod.uid} {message} {seconds // _SAME_EVENT_SECONDS}".encode())
     return {
@@ -86,7 +99,7 @@ def _event(pod: Pod, error: CniError) -> dict[str, object]:
             "uid": pod.uid,
         },
         "type": "Warning",
-        "reason": "FailedNetworkAttachment",
+        "reason": reason,
         "message": message,
         "source": {"component": "netattach", "host": os.uname().nodename},
         "firstTimestamp": now,

@@ -240,3 +240,15 @@ def test_chunked_answers_are_read(node: Node) -> None:
     pod = node.pod("lan")
     node.call("ADD", pod).good()
     assert len(node.api.statuses[pod.key]) == 2
+
+
+def test_keys_that_say_nothing_are_told_and_passed_over(node: Node) -> None:
+    """N12: published charts have them, and start under Multus."""
+    node.nad("n3", node.macvlan())
+    pod = node.pod('[{"name":"n3","interface":"n3","mac":"","ips":null,"gateway":["10.0.0.1"]}]')
+    node.call("ADD", pod).good()
+    assert list(pod.links()) == ["eth0", "n3"]
+    (event,) = node.api.events
+    assert event["reason"] == "NetworkKeysPassedOver"
+    assert event["message"] == 'netattach knows nothing of "gateway" of "default/n3" and passed it over'
+    assert [entry["interface"] for entry in node.api.statuses[pod.key]] == ["eth0", "n3"]

@@ -94,8 +94,11 @@ def hears(node: Node, pod: Pod, end: str) -> str:
             "s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack('4s4si', bytes(4), bytes(4),"
             f"socket.if_nametoindex('{end}'))); s.sendto(b'from the LAN', ('{GROUP}', {PORT}))"
         )
-        subprocess.run(["ip", "netns", "exec", node.netns, sys.executable, "-I", "-c", send], check=True, timeout=10)
-        return heard.communicate(timeout=15)[0].strip()
+        while heard.poll() is None:  # again, until it has heard one or given up: an interface may have just come up
+            subprocess.run(
+                ["ip", "netns", "exec", node.netns, sys.executable, "-I", "-c", send], check=True, timeout=20
+            )
+        return heard.stdout.read().strip()
 
 
 @pytest.fixture(autouse=True)

@@ -57,8 +57,10 @@ def test_selects(value: str, expected: list[tuple[str, str]]) -> None:
         ("[{}]", 'an element needs the "name" of a network, not "None"'),
         ('[{"name":"a/b"}]', 'an element needs the "name" of a network, not "a/b"'),
         ('[{"name":"a","namespace":"B"}]', '"namespace" of "a" is not a namespace: "B"'),
-        ('[{"name":"a","nmespace":"b"}]', '"nmespace" of "a" is not a key that netattach knows'),
-        ('[{"name":"a","ips":[]}]', '"ips" of "a" is not valid: []'),
+        (
+            '[{"name":"a","interface":"eth1","interfaceRequest":"eth2"}]',
+            '"interfaceRequest" of "a" is not valid: "eth2"',
+        ),
         ('[{"name":"a","ips":["10.0.0.300"]}]', '"ips" of "a" is not valid'),
         ('[{"name":"a","ips":[1]}]', '"ips" of "a" is not valid'),
         ('[{"name":"a","ips":"10.0.0.1"}]', '"ips" of "a" is not valid'),
@@ -67,17 +69,14 @@ def test_selects(value: str, expected: list[tuple[str, str]]) -> None:
         ('[{"name":"a","cni-args":[1]}]', '"cni-args" of "a" is not valid'),
         ('[{"name":"a","default-route":["x"]}]', '"default-route" of "a" is not valid'),
         ('[{"name":"a","default-route":"10.0.0.1"}]', '"default-route" of "a" is not valid'),
-        ('[{"name":"a","portMappings":[]}]', '"portMappings" of "a" is not valid'),
         ('[{"name":"a","portMappings":[{"hostPort":0,"containerPort":80}]}]', '"portMappings" of "a" is not valid'),
         ('[{"name":"a","portMappings":[{"hostPort":80}]}]', '"portMappings" of "a" is not valid'),
         (
             '[{"name":"a","portMappings":[{"hostPort":1,"containerPort":2,"protocol":"icmp"}]}]',
             '"portMappings" of "a" is not valid',
         ),
-        ('[{"name":"a","bandwidth":{}}]', '"bandwidth" of "a" is not valid'),
         ('[{"name":"a","bandwidth":{"ingressBurst":5}}]', '"bandwidth" of "a" is not valid'),
         ('[{"name":"a","bandwidth":{"ingressRate":0}}]', '"bandwidth" of "a" is not valid'),
-        ('[{"name":"a","ipam-claim-reference":""}]', '"ipam-claim-reference" of "a" is not valid'),
         ('[{"name":"a","infiniband-guid":"24:8a:07:03:00:8d:ae:2f"}]', '"infiniband-guid" of "a" is not supported'),
         (
             '[{"name":"a","default-route":["10.0.0.1"]},{"name":"b","default-route":[]}]',
@@ -141,3 +140,34 @@ def test_cni_args_and_default_route() -> None:
 )
 def test_interfaces_are_named_by_place(value: str, expected: list[str]) -> None:
     assert interface_names(parse(value, "home"), "eth0") == expected
+
+
+@pytest.mark.parametrize(
+    "key", ["ips", "mac", "interface", "portMappings", "bandwidth", "ipam-claim-reference", "cni-args"]
+)
+@pytest.mark.parametrize("nothing", ["null", '""', "[]", "{}"])
+def test_a_value_that_a_template_left_empty_is_none(key: str, nothing: str) -> None:
+    (found,) = parse(f'[{{"name":"a","{key}":{nothing}}}]', "ns")
+    (plain,) = parse('[{"name":"a"}]', "ns")
+    assert vars(found) == vars(plain)
+
+
+def test_an_empty_default_route_is_one() -> None:
+    (found,) = parse('[{"name":"a","default-route":[]}]', "ns")
+    assert found.default_route == []
+    (found,) = parse('[{"name":"a","default-route":null}]', "ns")
+    assert found.default_route is None
+
+
+def test_the_older_name_of_interface() -> None:
+    for text in ('{"name":"a","interfaceRequest":"eth1"}', '{"name":"a","interface":"eth1","interfaceRequest":"eth1"}'):
+        (found,) = parse(f"[{text}]", "ns")
+        assert found.interface == "eth1"
+
+
+def test_keys_that_say_nothing_are_passed_over() -> None:
+    """Of published charts: a UPF's `gateway`, a device's id; and what is mistyped."""
+    text = '[{"name":"n3","interface":"n3","gateway":["10.0.0.1"],"deviceID":"0000:00:01.0","nmespace":"b","x.y/z":1}]'
+    (found,) = parse(text, "ns")
+    assert found.passed_over == ["gateway", "deviceID", "nmespace"]
+    assert (found.namespace, found.interface) == ("ns", "n3")
