@@ -146,10 +146,16 @@ def _remember(context: Context, record: Record, attachment: Attachment) -> None:
 
 
 def _move_default_route(plan: list[Attachment], netns: str) -> None:
-    for attachment in plan:
-        if attachment.default_route is not None:
-            from .default_route import move
+    second = [attachment for attachment in plan if not attachment.default]
+    if not second:
+        return
+    from .default_route import move, stay
 
+    for attachment in second:
+        if attachment.default_route is None:
+            stay(attachment, netns)
+    for attachment in second:
+        if attachment.default_route is not None:
             move(plan, attachment, netns)
 
 

@@ -21,7 +21,7 @@ _FIRST_METRIC = {"4": 0, "6": 1024}
 
 def move(attachments: list[Attachment], owner: Attachment, netns: str) -> None:
     """Give the default route to `owner`, which has a `default_route`; an empty one means its own gateways."""
-    gateways = owner.default_route or _own_gateways(owner.result or {})
+    gateways = owner.default_route or [*_own_gateways(owner.result or {}, "4"), *_own_gateways(owner.result or {}, "6")]
     if not gateways:
         raise CniError(
             INVALID_CONFIG,
@@ -36,10 +36,26 @@ def move(attachments: list[Attachment], owner: Attachment, netns: str) -> None:
             _record(owner, version, wanted)
 
 
-def _own_gateways(result: Result) -> list[str]:
-    """The gateways that the attachment's plug-ins gave: of its default routes, or else of its addresses."""
-    listed = [item.get("gateway") for item in items(result, "ips")]
-    return default_gateways(result) or [str(gateway) for gateway in listed if gateway]
+def stay(attachment: Attachment, netns: str) -> None:
+    """Take the default routes off an attachment that was not asked for them: its network may name some all the same."""
+    result = attachment.result or {}
+    found = [route.get("dst") for route in items(result, "routes")]
+    for version in ("4", "6"):
+        if DEFAULT_ROUTES[version] in found:
+            # Each by its gateway: IPv6 joins routes of one metric to one with several next hops.
+            lines = [
+                f"route del default via {gateway} dev {attachment.ifname}" for gateway in _own_gateways(result, version)
+            ]
+            if err := _batch(netns, version, lines):
+                raise CniError(DELEGATE_FAILED, f'the default route of "{attachment.ifname}" cannot be removed', err)
+            _clear(attachment, version, keep_gateway=True)
+
+
+def _own_gateways(result: Result, version: str) -> list[str]:
+    """The gateways of a family that the attachment's plug-ins gave: of its default routes, or else of its addresses."""
+    listed = [str(item["gateway"]) for item in items(result, "ips") if item.get("gateway")]
+    routed = [gateway for gateway in default_gateways(result) if family(gateway) == version]
+    return routed or [gateway for gateway in listed if family(gateway) == version]
 
 
 def _set(netns: str, version: str, ifname: str, gateways: list[str]) -> None:
@@ -47,14 +63,19 @@ def _set(netns: str, version: str, ifname: str, gateways: list[str]) -> None:
     for position, gateway in enumerate(gateways):
         metric = _FIRST_METRIC[version] + position
         lines.append(f"route add default via {gateway} dev {ifname} metric {metric}")
-    argv = ["nsenter", f"--net={netns}", "ip", f"-{version}", "-batch", "-"]
-    status, _, err = spawn(argv, dict(os.environ), "\n".join([*lines, ""]).encode(), _TIMEOUT)
-    if status != 0:
+    if err := _batch(netns, version, lines):
         raise CniError(
             DELEGATE_FAILED,
             f'the default route via {", ".join(gateways)} cannot be set on "{ifname}"',
-            err.strip()[-500:],
+            err,
         )
+
+
+def _batch(netns: str, version: str, lines: list[str]) -> str:
+    """Run lines of iproute2's in the pod's network namespace; what it said against them."""
+    argv = ["nsenter", f"--net={netns}", "ip", f"-{version}", "-batch", "-"]
+    status, _, err = spawn(argv, dict(os.environ), "\n".join([*lines, ""]).encode(), _TIMEOUT)
+    return (err.strip()[-500:] or f"ended with status {status}") if status != 0 else ""
 
 
 def _clear(attachment: Attachment, version: str, *, keep_gateway: bool) -> None:

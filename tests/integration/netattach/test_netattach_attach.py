@@ -252,3 +252,29 @@ def test_keys_that_say_nothing_are_told_and_passed_over(node: Node) -> None:
     assert event["reason"] == "NetworkKeysPassedOver"
     assert event["message"] == 'netattach knows nothing of "gateway" of "default/n3" and passed it over'
     assert [entry["interface"] for entry in node.api.statuses[pod.key]] == ["eth0", "n3"]
+
+
+BOTH = {"addresses": [{"address": "10.0.0.77/24", "gateway": "10.0.0.1"},
+                      {"address": "fd00:10::77/64", "gateway": "fd00:10::1"}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "routes", [[], [{"dst": "0.0.0.0/0"}], [{"dst": "::/0"}], [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]]
+)
+def test_a_networks_own_default_route_moves_nothing_unless_asked(node: Node, routes: list[dict[str, str]]) -> None:
+    """N10; and N7: asked, both families of its gateways move, whichever it has routes for."""
+    node.nad("lan", {**node.macvlan("1.0.0"), "ipam": {"type": "static", **BOTH, "routes": routes}})
+    pod = node.pod("lan@eth1")
+    node.call("ADD", pod).good()
+    assert pod.default_routes() == [("10.244.0.1", "eth0")]
+    assert pod.default_routes("-6") == [("fd00:10:244::1", "eth0")]
+    first, second = node.api.statuses[pod.key]
+    assert first["default-route"] == ["10.244.0.1", "fd00:10:244::1"]
+    assert "default-route" not in second
+    node.call("CHECK", pod).good()
+    node.call("DEL", pod).good()
+    asking = node.pod('[{"name": "lan", "interface": "eth1", "default-route": []}]')
+    node.call("ADD", asking).good()
+    assert asking.default_routes() == [("10.0.0.1", "eth1")]
+    assert asking.default_routes("-6") == [("fd00:10::1", "eth1")]
+    node.call("CHECK", asking).good()
