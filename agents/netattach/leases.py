@@ -1,6 +1,6 @@
 """host-local's files: an address a file, in a folder for each network, with the container's id in it.
 
-containernetworking/plugins v1.9.1, plugins/ipam/host-local/backend/disk: the file's first line is the id, the second
+containernetworking/plugins, plugins/ipam/host-local/backend/disk: the file's first line is the id, the second
 the interface; `lock` is locked by flock while any of it changes.
 """
 
