@@ -1,7 +1,7 @@
 """What a NetworkAttachmentDefinition of a tenant may be: the policy, once, for all who ask.
 
 `judge` asks it, for netattach before anything runs and for `mcastlab check` of what is there already, and `admission`
-makes the API server's form of it. What is not listed is refused. The plug-ins are containernetworking's, 1.9.1.
+makes the API server's form of it. What is not listed is refused. The plug-ins are containernetworking's.
 
 A schema is a pattern (of the JSON token that a scalar has to be), a list of one schema, an object of schemas by key, or
 a `Choice` of objects by their `type`. Patterns use what Python's `re` and RE2 mean the same by.
