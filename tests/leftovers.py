@@ -13,7 +13,7 @@ from pathlib import Path
 
 from provision import config
 from provision.paths import StateDir
-from provision.providers.podman import PodmanProvider
+from provision.providers.podman import FOLDER_LABEL, LABEL, PodmanProvider
 from provision.providers.podman_cli import Podman
 
 _RUN = re.compile(r".*/pytest-of-[^/]+/pytest-\d+(?=/)")
@@ -31,9 +31,9 @@ def main() -> int:
 
 def labs() -> set[tuple[str, str]]:
     """Name and folder of every lab that has a container."""
-    shown = Podman().run(["ps", "--all", "--filter", "label=mcastlab.lab", "--format", "json"]).stdout
+    shown = Podman().run(["ps", "--all", "--filter", f"label={LABEL}", "--format", "json"]).stdout
     labels = [container["Labels"] for container in json.loads(shown or "[]")]
-    return {(one["mcastlab.lab"], one["mcastlab.folder"]) for one in labels}
+    return {(one[LABEL], one[FOLDER_LABEL]) for one in labels}
 
 
 def running(folder: Path) -> bool:

@@ -15,7 +15,7 @@ POLICY: dict[str, Any] = {
     "masters": ["eth1"],
     "own": {},
     "administrators": {"users": [], "groups": ["system:masters", "kubeadm:cluster-admins"]},
-    "limits": {"selections": 16, "addresses": 256, "octets": 4096},
+    "limits": {"selections": 16, "addresses": 256},
     "tenants": {
         "video": {"ranges": ["10.0.0.64/26", "fd00:10::100/120"]},
         "routed": {"types": ["ipvlan"], "masters": ["eth2"], "ranges": ["10.9.0.0/16"]},

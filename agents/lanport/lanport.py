@@ -17,9 +17,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Names of rules are their counters' names; `mcastlab` reads nothing of it, `nft list table netdev TABLE` shows it.
-# Tags: the bridge peels those of id 0 and believes the query behind; none is used on the lab's LAN. An authentication
-# header ends what nftables reads of IPv6, and the bridge reads on. Of a fragment the message cannot be told.
+# What is dropped, each by a rule with a counter (`nft list table netdev TABLE`). Tags: the bridge peels those of id 0
+# and believes the query behind; none is used on the lab's LAN. An authentication header ends what nftables reads of
+# IPv6, and the bridge reads on. Of a fragment the message cannot be told.
 _ROUTERS = (
     "ether type { 8021q, 8021ad, 0x9100 }",
     "meta l4proto { pim, ah }",
@@ -67,30 +67,27 @@ def rules(host: dict[str, object], port: str) -> str:
     table = f"netdev {host['table']}"
     own, others = (_families(host[key]) for key in ("own", "others"))
     lines = [] if host["router"] else list(_ROUTERS)
-    lines += (
-        [f"ether saddr {{ {', '.join(macs)} }}"] if (macs := [str(mac) for mac in _list(host["other_macs"])]) else []
-    )
-    lines += [line for match in _claims(others) for line in match]
+    if macs := ", ".join(str(mac) for mac in _list(host["other_macs"])):
+        lines.append(f"ether saddr {{ {macs} }}")
+    lines += _claims(*others)
     # Its own addresses are the host's: not those of the pods that share its port.
-    lines += [f"ether saddr != {host['mac']} {line}" for match in _claims(own) for line in match]
+    lines += [f"ether saddr != {host['mac']} {line}" for line in _claims(*own)]
     chain = f'type filter hook ingress device "{port}" priority -500; policy accept;'
     body = "\n    ".join([chain, *(f"{line} counter drop" for line in lines)])
     return f"table {table} {{\n}}\ndelete table {table}\ntable {table} {{\n  chain said {{\n    {body}\n  }}\n}}\n"
 
 
-def _claims(addresses: tuple[list[str], list[str]]) -> list[list[str]]:
+def _claims(fours: list[str], sixes: list[str]) -> list[str]:
     """What claims to be one of these addresses: as source, in ARP, in neighbour discovery."""
-    four, six = (", ".join(part) for part in addresses)
-    targets = ", ".join(f"0x{int(ipaddress.ip_address(address)):032x}" for address in addresses[1])
-    found = [[f"ip saddr {{ {four} }}", f"arp saddr ip {{ {four} }}"]] if four else []
+    four, six = ", ".join(fours), ", ".join(sixes)
+    targets = ", ".join(f"0x{int(ipaddress.ip_address(address)):032x}" for address in sixes)
+    found = [f"ip saddr {{ {four} }}", f"arp saddr ip {{ {four} }}"] if four else []
     if six:
-        found.append(
-            [
-                f"ip6 saddr {{ {six} }}",
-                f"icmpv6 type nd-neighbor-advert @th,64,128 {{ {targets} }}",
-                f"ip6 saddr :: icmpv6 type nd-neighbor-solicit @th,64,128 {{ {targets} }}",
-            ]
-        )
+        found += [
+            f"ip6 saddr {{ {six} }}",
+            f"icmpv6 type nd-neighbor-advert @th,64,128 {{ {targets} }}",
+            f"ip6 saddr :: icmpv6 type nd-neighbor-solicit @th,64,128 {{ {targets} }}",
+        ]
     return found
 
 

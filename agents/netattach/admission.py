@@ -13,7 +13,7 @@ import json
 import sys
 
 from .patterns import NESTED, form, keys, known_keys, pattern, scalars, twice
-from .tenants import ADMISSION, LABEL, Grant, Json
+from .tenants import ADMISSION, LABEL, OCTETS, Grant, Json, at
 
 _KNOWN = [key.strip('"') for key in known_keys()]
 _TOKENS = r'^(?:[ \t\r\n{}\[\],:]|"[^"\\\s]*"|-?[0-9]+|true|false)*$'
@@ -41,9 +41,8 @@ def manifests(policy: Json) -> list[Json]:
 
 
 def _administrator(policy: Json) -> str:
-    listed = policy.get("administrators")
-    found = listed if isinstance(listed, dict) else {}
-    users, groups = (json.dumps(found.get(key) or []) for key in ("users", "groups"))
+    listed = at(policy, "administrators")
+    users, groups = (json.dumps(listed.get(key) or []) for key in ("users", "groups"))
     return f"request.userInfo.username in {users} || request.userInfo.groups.exists(g, g in {groups})"
 
 
@@ -53,8 +52,7 @@ def _labelled(which: str) -> str:
 
 def _variables(policy: Json) -> dict[str, str]:
     """What the validations use; what differs by namespace is looked up by it, or by "" for all others."""
-    tenants = policy.get("tenants")
-    names = sorted(tenants) if isinstance(tenants, dict) else []
+    names = sorted(at(policy, "tenants"))
     grants = {name: Grant(policy, name) for name in ["", *names]}
     tables = {
         "form": {name: _quoted(form(grant)) for name, grant in grants.items()},
@@ -97,7 +95,7 @@ _CEL = {
 
 
 def _validations(policy: Json) -> list[Json]:
-    grant, subject = Grant(policy, ""), "variables.subject"
+    reserved, subject = json.dumps(Grant(policy, "").reserved), "variables.subject"
     ask = f"give it the label '{LABEL}', by which tenants' networks are told from administrators'"
     own = "administrators' networks have no such label, and only administrators change them or take the label off"
     first = '(u.find(r\'"{0}":"[^"]*"\') != "" ? u.find(r\'"{0}":"[^"]*"\').split(\'"\')[3] : "")'
@@ -106,7 +104,7 @@ def _validations(policy: Json) -> list[Json]:
     rules = [
         (_labelled("object"), f'"{ask}"'),
         (f'request.operation != "UPDATE" || {_administrator(policy)} || {_labelled("oldObject")}', f'"{own}"'),
-        (f"variables.text.size() <= {grant.octets}", f"\"'config' is longer than {grant.octets} octets\""),
+        (f"variables.text.size() <= {OCTETS}", f"\"'config' is longer than {OCTETS} octets\""),
         (
             f"variables.compact != \"\" && variables.text.matches(r'{_TOKENS}')",
             "\"'config' cannot be judged here: it is empty, no JSON, or has a backslash, a blank within a string or a"
@@ -128,7 +126,7 @@ def _validations(policy: Json) -> list[Json]:
             '"\'master\' must be one of: " + variables.allowed.join(", ")',
         ),
         (
-            f"variables.names.all(n, !(n in {json.dumps(grant.reserved)}))",
+            f"variables.names.all(n, !(n in {reserved}))",
             "\"'name' is that of a network of the lab's own\"",
         ),
         (

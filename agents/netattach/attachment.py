@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from .delegate import Runner
-from .errors import PLUGIN_MISSING, CniError
+from .errors import CniError, PluginMissing
 from .network import Network, Plugin, declares
 from .results import Result, convert
 from .versions import at_least
@@ -68,10 +68,13 @@ class Attachment:
         previous: Result | None = None
         self.left = []
         for place, plugin in enumerate(self.network.plugins):
-            self._known(runner, plugin)
             self.left.append(place)
             self._refused = place
-            result = self._run(runner, "ADD", plugin, previous)
+            try:
+                result = self._run(runner, "ADD", plugin, previous)
+            except PluginMissing:
+                self.left.remove(place)
+                raise
             self._refused = None
             if not result and previous is not None:
                 result = previous
@@ -100,23 +103,16 @@ class Attachment:
         for place in reversed(left):
             try:
                 self._run(runner, "DEL", self.network.plugins[place], previous)
-            except CniError as error:
-                if error.code != PLUGIN_MISSING:
-                    if place != self._refused:
-                        raise
-                    refused = error
-                    continue
+            except PluginMissing as error:
                 sys.stderr.write(f"netattach: passed over at DEL: {error}\n")
+            except CniError as error:
+                if place != self._refused:
+                    raise
+                refused = error
+                continue
             self.left.remove(place)
         if refused:
             raise refused
-
-    def _known(self, runner: Runner, plugin: Plugin) -> None:
-        """Raise CniError 104 for a plug-in that is not there, before it counts as one that ran."""
-        try:
-            runner.find(str(plugin["type"]))
-        except CniError as error:
-            raise error.about(f'network "{self.title}" on "{self.ifname}"') from error
 
     def newest_result(self) -> Result:
         """The result at CNI 1.1.0."""

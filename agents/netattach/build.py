@@ -18,9 +18,9 @@ import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# -I: nothing of the caller's environment; -S: no site packages, which halves the start-up time.
 # What stays on the controller.
 _NOT_ON_NODES = ("admission.py", "build.py", "patterns.py")
+# -I: nothing of the caller's environment; -S: no site packages, which halves the start-up time.
 SHEBANG = b"#!/usr/bin/python3 -IS\n"
 MAIN = b"from netattach.main import main\n\nraise SystemExit(main())\n"
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can express

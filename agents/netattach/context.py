@@ -22,18 +22,8 @@ class Context:
         self.store = Store(self.settings.cache_dir)
 
     def runner(self, container_id: str, netns: str) -> Runner:
-        """Runs delegates for `container_id`, with the rest of the environment as netattach got it."""
-        folders = list(dict.fromkeys([*self.request.path, *self.settings.bin_dirs]))
-        environ = dict(os.environ)
-        for name, value in (
-            ("CNI_CONTAINERID", container_id),
-            ("CNI_NETNS", netns),
-            ("CNI_PATH", os.pathsep.join(folders)),
-        ):
-            environ[name] = value
-            if not value:
-                del environ[name]
-        return Runner(folders, environ, self.settings.delegate_timeout)
+        """Runs delegates for `container_id`, also from the folders that the runtime named."""
+        return runner(self.settings, self.request.path, container_id, netns)
 
     def own_runner(self) -> Runner:
         """Runs delegates for the container of this call."""
@@ -54,6 +44,21 @@ class Context:
         from . import multus_cache
 
         return multus_cache.adopt(self.store, folder, new_record(self.request))
+
+
+def runner(settings: Settings, path: list[str], container_id: str, netns: str) -> Runner:
+    """Runs delegates for `container_id`, with the rest of the environment as netattach got it."""
+    folders = list(dict.fromkeys([*path, *settings.bin_dirs]))
+    environ = dict(os.environ)
+    for name, value in (
+        ("CNI_CONTAINERID", container_id),
+        ("CNI_NETNS", netns),
+        ("CNI_PATH", os.pathsep.join(folders)),
+    ):
+        environ[name] = value
+        if not value:
+            del environ[name]
+    return Runner(folders, environ, settings.delegate_timeout)
 
 
 def detach(record: Record, runner: Runner) -> list[CniError]:

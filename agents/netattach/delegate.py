@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from .errors import DECODING_FAILURE, DELEGATE_FAILED, PLUGIN_MISSING, CniError
+from .errors import DECODING_FAILURE, DELEGATE_FAILED, PLUGIN_MISSING, CniError, PluginMissing
 
 _BUSY_TRIES = 5  # a binary that is just being written: "text file busy"
 
@@ -28,7 +28,9 @@ class Runner:
             path = f"{folder}/{kind}"
             if os.access(path, os.X_OK) and not os.path.isdir(path):
                 return path
-        raise CniError(PLUGIN_MISSING, f'the CNI plug-in "{kind}" is missing', f"searched: {', '.join(self.folders)}")
+        raise PluginMissing(
+            PLUGIN_MISSING, f'the CNI plug-in "{kind}" is missing', f"searched: {', '.join(self.folders)}"
+        )
 
     def run(self, command: str, ifname: str, config: dict[str, object]) -> dict[str, object]:
         """The plug-in's result, empty where it prints none. Raises CniError with the plug-in's own code."""
@@ -96,7 +98,7 @@ def _start(argv: list[str], environ: dict[str, str], actions: list[tuple[int, in
             if error.errno != 26:  # ETXTBSY
                 break
             time.sleep(0.1 * (attempt + 1))
-    raise CniError(PLUGIN_MISSING, f'"{argv[0]}" cannot be executed', str(last))
+    raise PluginMissing(PLUGIN_MISSING, f'"{argv[0]}" cannot be executed', str(last))
 
 
 def _wait(pid: int, timeout: float) -> int | None:

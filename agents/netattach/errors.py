@@ -36,7 +36,7 @@ class CniError(Exception):
 
     def about(self, subject: str) -> CniError:
         """The same failure, with `subject` named before the message."""
-        return CniError(self.code, f"{subject}: {self.msg}", self.details)
+        return type(self)(self.code, f"{subject}: {self.msg}", self.details)
 
     def to_json(self, version: str) -> dict[str, object]:
         """The error object that goes to standard output."""
@@ -44,3 +44,7 @@ class CniError(Exception):
         if self.details:
             out["details"] = self.details
         return out
+
+
+class PluginMissing(CniError):
+    """A plug-in cannot be started: it did not run, whatever it was asked. Its code could be another plug-in's own."""

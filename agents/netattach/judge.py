@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-from .tenants import TOP, Choice, Grant, Json, of_ranges
+from .tenants import OCTETS, TOP, Choice, Grant, Json, of_ranges
 
 
 class Refused(Exception):
@@ -26,8 +26,8 @@ def judge(text: str, name: str, grant: Grant) -> Json:
     """
     if not text.strip():
         raise Refused("config", "a tenant's network has one; files on nodes are the administrator's")
-    if len(text.encode(errors="replace")) > grant.octets:
-        raise Refused("config", f"longer than {grant.octets} octets")
+    if len(text.encode(errors="replace")) > OCTETS:
+        raise Refused("config", f"longer than {OCTETS} octets")
     found = _read(text)
     chain = _key(found, "plugins")
     listed = _plugins(found.pop(chain), grant) if chain else []

@@ -23,10 +23,10 @@ def holders(folder: str) -> dict[str, list[str]]:
     return found
 
 
-def free(folder: str, container: str) -> list[str]:
-    """Give back all addresses of a container; a sentence for each."""
+def free(container: str, paths: list[str]) -> list[str]:
+    """Give back the addresses of a container that `paths` are, as far as they are still its; a sentence for each."""
     done = []
-    for path in holders(folder).get(container, []):
+    for path in paths:
         network, address = path.split("/")[-2:]
         with _locked(os.path.dirname(path)):
             if _holder(path) == container:

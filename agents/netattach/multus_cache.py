@@ -50,13 +50,12 @@ def containers(folder: str) -> set[str]:
 
 def adopt_all(store: Store, folder: str) -> None:
     """Adopt every container that Multus attached: GC must know the live ones and free the others."""
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-        if os.path.isfile(f"{folder}/{name}"):
-            try:
-                with store.lock(name, "eth0", 0):
-                    adopt(store, folder, Record(name, "eth0", "", None))
-            except CniError:
-                continue  # another call is at work on it, and adopts it
+    for name in sorted(containers(folder)):
+        try:
+            with store.lock(name, "eth0", 0):
+                adopt(store, folder, Record(name, "eth0", "", None))
+        except CniError:
+            continue  # another call is at work on it, and adopts it
 
 
 def _attachment(folder: str, record: Record, delegate: dict[str, object], place: int) -> Attachment:

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-import time
+
+from .events import event
 
 _SECONDS = 15
 
@@ -19,24 +20,14 @@ class NodeEvents:
 
     def tell(self, text: str) -> None:
         """One Event on this node; a failure to tell is a line in the journal."""
-        node, now = os.uname().nodename, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        event = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"generateName": f"{node}.attachments.", "namespace": "default"},
-            "involvedObject": {"apiVersion": "v1", "kind": "Node", "name": node, "uid": node},
-            "type": "Warning",
-            "reason": "AttachmentsReconciled",
-            "message": text[:1024],
-            "source": {"component": "mcastlab-attachments", "host": node},
-            "firstTimestamp": now,
-            "lastTimestamp": now,
-            "count": 1,
-        }
+        node = os.uname().nodename
+        metadata = {"generateName": f"{node}.attachments.", "namespace": "default"}
+        about = {"kind": "Node", "name": node, "uid": node}
+        body = event(metadata, about, "AttachmentsReconciled", text, "mcastlab-attachments")
         argv = ["kubectl", "--kubeconfig", self._kubeconfig, f"--request-timeout={_SECONDS}s", "create", "-f", "-"]
         try:
             done = subprocess.run(
-                argv, input=json.dumps(event), capture_output=True, text=True, timeout=2 * _SECONDS, check=False
+                argv, input=json.dumps(body), capture_output=True, text=True, timeout=2 * _SECONDS, check=False
             )
             said = done.stderr.strip() if done.returncode else ""
         except (OSError, subprocess.TimeoutExpired) as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 
 from .annotation import Selection
 from .api import Api
 from .attachment import Attachment
 from .errors import CniError
+from .events import event
 from .request import Pod
 from .results import default_gateways, pod_addresses, sandbox_interface
 
@@ -73,39 +73,16 @@ def write_passed_over(api: Api, pod: Pod, selections: list[Selection]) -> None:
 
 
 def _tell(api: Api, pod: Pod, reason: str, text: str) -> None:
-    event = _event(pod, reason, text)
-    try:
-        api.call("POST", f"/api/v1/namespaces/{pod.namespace}/events", event, timeout=_EVENT_TIMEOUT)
-    except CniError as failure:
-        _warn(f'no event for the pod "{pod}": {failure}')
-
-
-def _event(pod: Pod, reason: str, text: str) -> dict[str, object]:
     from zlib import crc32
 
-    seconds = int(time.time())
-    message = text[:1024]  # the API server's limit for an event's message
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-    same = crc32(f"{pod.uid} {message} {seconds // _SAME_EVENT_SECONDS}".encode())
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{pod.name[:200]}.netattach.{same:08x}", "namespace": pod.namespace},
-        "involvedObject": {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "namespace": pod.namespace,
-            "name": pod.name,
-            "uid": pod.uid,
-        },
-        "type": "Warning",
-        "reason": reason,
-        "message": message,
-        "source": {"component": "netattach", "host": os.uname().nodename},
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "count": 1,
-    }
+    same = crc32(f"{pod.uid} {text} {int(time.time()) // _SAME_EVENT_SECONDS}".encode())
+    metadata = {"name": f"{pod.name[:200]}.netattach.{same:08x}", "namespace": pod.namespace}
+    about = {"kind": "Pod", "namespace": pod.namespace, "name": pod.name, "uid": pod.uid}
+    body = event(metadata, about, reason, text, "netattach")
+    try:
+        api.call("POST", f"/api/v1/namespaces/{pod.namespace}/events", body, timeout=_EVENT_TIMEOUT)
+    except CniError as failure:
+        _warn(f'no event for the pod "{pod}": {failure}')
 
 
 def _warn(text: str) -> None:

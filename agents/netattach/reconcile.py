@@ -18,10 +18,9 @@ import time
 from collections.abc import Callable
 
 from . import leases, multus_cache
-from .context import detach, settle
-from .delegate import Runner
+from .context import detach, runner, settle
 from .errors import CniError
-from .settings import DEFAULTS, Settings
+from .settings import Settings
 from .store import Record, Store
 
 _LONGEST_PAUSE = 600.0
@@ -56,14 +55,17 @@ class Reconciler:
         living = {record.container_id for record in records if record.netns and os.path.exists(record.netns)}
         dead = ({record.container_id for record in records} | set(held) | multus) - known - living
         self._since = {one: self._since.get(one, now) for one in dead}
+        self._after = {one: after for one, after in self._after.items() if one in dead}
         due = {one for one, since in self._since.items() if now - since >= self._grace}
+        if not due:
+            return []
         done = [text for one in sorted(due & multus) for text in self._adopt(one)]
         done += [
             text for record in self.store.records() if record.container_id in due for text in self._delete(record, now)
         ]
         owned = {record.container_id for record in self.store.records()}
         for one in sorted(due & set(held) - owned):
-            done += leases.free(self.settings.leases_dir, one)
+            done += leases.free(one, held[one])
         for text in done:
             self._say(text)
         return done
@@ -91,7 +93,7 @@ class Reconciler:
                 return []
             whose = f"pod '{fresh.pod}'" if fresh.pod else f"container {fresh.container_id[:12]}"
             titles = ", ".join(attachment.title for attachment in fresh.attachments)
-            failures = detach(fresh, self._runner(fresh))
+            failures = detach(fresh, runner(self.settings, [], fresh.container_id, ""))
             settle(self.store, fresh)
         if not failures:
             self._after.pop(record.container_id, None)
@@ -100,14 +102,6 @@ class Reconciler:
         self._after[record.container_id] = (now + pause, pause)
         told = "; ".join(str(failure) for failure in failures)
         return [f"What {whose}, which is gone, had is not freed yet, next try in {pause:.0f} s: {told}"]
-
-    def _runner(self, record: Record) -> Runner:
-        netns = record.netns if record.netns and os.path.exists(record.netns) else ""
-        environ = {"PATH": os.environ.get("PATH", os.defpath), "CNI_CONTAINERID": record.container_id}
-        environ["CNI_PATH"] = os.pathsep.join(self.settings.bin_dirs)
-        if netns:
-            environ["CNI_NETNS"] = netns
-        return Runner(self.settings.bin_dirs, environ, self.settings.delegate_timeout)
 
 
 def containers(command: list[str]) -> set[str]:
@@ -124,7 +118,6 @@ def containers(command: list[str]) -> set[str]:
 def main(words: list[str]) -> int:
     """The unit's program: look at once, then every so often, until it is ended."""
     wanted = _arguments().parse_args(words)
-    settings = Settings({key: value for key, value in DEFAULTS.items() if key not in wanted.set} | wanted.set)
     teller = None
     if wanted.tell:
         from .node_events import NodeEvents
@@ -136,7 +129,7 @@ def main(words: list[str]) -> int:
         if teller:
             teller.tell(text)
 
-    reconciler = Reconciler(settings, lambda: containers(wanted.command), say, wanted.grace)
+    reconciler = Reconciler(Settings(wanted.set), lambda: containers(wanted.command), say, wanted.grace)
     why = ""
     while True:
         try:

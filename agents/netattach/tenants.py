@@ -11,6 +11,7 @@ from __future__ import annotations
 
 LABEL = "mcastlab.io/tenant"
 ADMISSION = "tenant-networks"  # the ValidatingAdmissionPolicy's name, and its binding's
+OCTETS = 4096  # of a network's configuration, at most: the API server bounds what a policy's patterns may cost
 
 Json = dict[str, "object"]
 
@@ -73,9 +74,8 @@ class Grant:
     def __init__(self, policy: Json, namespace: str) -> None:
         """`policy` is what `mcastlab` writes: `networks`, `masters`, `limits`, and `tenants` by namespace."""
         self.namespace = namespace
-        own = _at(policy, "tenants", namespace)
+        own = at(policy, "tenants", namespace)
         self.reserved = _texts(policy, "networks")
-        self.octets = int(str(_at(policy, "limits").get("octets", 4096)))
         self.ranges, self.types = _texts(own, "ranges"), _texts(own, "types")
         self.options = [option.partition(".")[::2] for option in _texts(own, "options")]
         ipvlan = "ipvlan" in self.types
@@ -108,7 +108,8 @@ class Grant:
         return {**keys, **({"ipam": self.ipam()} if "ipam" in keys else {}), **more}
 
 
-def _at(value: Json, *keys: str) -> Json:
+def at(value: Json, *keys: str) -> Json:
+    """The object in `value` by its keys; empty where there is none."""
     found: object = value
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
@@ -118,6 +119,13 @@ def _at(value: Json, *keys: str) -> Json:
 def _texts(value: Json, key: str) -> list[str]:
     found = value.get(key)
     return [str(item) for item in found] if isinstance(found, list) else []
+
+
+def stands(policy: Json, binding: Json) -> bool:
+    """Whether the admission policy is in force for everybody, by its `spec` and its binding's."""
+    actions = binding.get("validationActions")
+    bound = binding.get("policyName") == ADMISSION and not binding.get("matchResources")
+    return policy.get("failurePolicy") == "Fail" and bound and isinstance(actions, list) and "Deny" in actions
 
 
 def of_ranges(address: str, ranges: list[str]) -> bool:

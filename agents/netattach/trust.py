@@ -12,7 +12,7 @@ from .api import Api
 from .errors import INVALID_CONFIG, CniError
 from .network import Network, parse
 from .settings import Settings
-from .tenants import ADMISSION, LABEL, Grant, Json
+from .tenants import ADMISSION, LABEL, Grant, Json, at, stands
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 
@@ -23,11 +23,9 @@ class Definition:
     def __init__(self, namespace: str, name: str, found: Json) -> None:
         self.namespace = namespace
         self.name = name
-        spec, metadata = (found.get(key) for key in ("spec", "metadata"))
-        config = spec.get("config") if isinstance(spec, dict) else None
-        labels = metadata.get("labels") if isinstance(metadata, dict) else None
+        config = at(found, "spec").get("config")
         self.text = config if isinstance(config, str) else ""
-        self.labelled = isinstance(labels, dict) and LABEL in labels
+        self.labelled = LABEL in at(found, "metadata", "labels")
 
     @property
     def subject(self) -> str:
@@ -65,8 +63,7 @@ class Trust:
 
     def limit(self, name: str, default: int) -> int:
         """A number of the policy's `limits`."""
-        limits = self.policy.get("limits")
-        return int(str(limits.get(name, default))) if isinstance(limits, dict) else default
+        return int(str(at(self.policy, "limits").get(name, default)))
 
     def judges(self, definition: Definition) -> bool:
         """Whether the tenants' policy decides about it."""
@@ -95,8 +92,7 @@ class Trust:
 
     def _own(self, definition: Definition) -> bool:
         """Whether it is a network of the lab's own, as the lab made it."""
-        own = self.policy.get("own")
-        text = own.get(definition.name) if isinstance(own, dict) else None
+        text = at(self.policy, "own").get(definition.name)
         if not isinstance(text, str):
             return False
         subject = definition.subject
@@ -107,19 +103,10 @@ class Trust:
 
     def _admission_stands(self) -> bool:
         if self._kept is None:
-            policy = self._spec("validatingadmissionpolicies")
-            binding = self._spec("validatingadmissionpolicybindings")
-            actions = binding.get("validationActions")
-            self._kept = (
-                policy.get("failurePolicy") == "Fail"
-                and binding.get("policyName") == ADMISSION
-                and isinstance(actions, list)
-                and "Deny" in actions
-                and not binding.get("matchResources")
-            )
+            kinds = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+            self._kept = stands(*(self._spec(kind) for kind in kinds))
         return self._kept
 
     def _spec(self, kind: str) -> Json:
         status, found = self._api.call("GET", f"{_ADMISSION}/{kind}/{ADMISSION}")
-        spec = found.get("spec")
-        return spec if status == 200 and isinstance(spec, dict) else {}
+        return at(found, "spec") if status == 200 else {}

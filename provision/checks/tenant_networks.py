@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from provision.checks.context import Bench
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.kube import NetworkAttachment
@@ -12,27 +10,20 @@ from provision.networks.manifests import networks
 
 
 def run(bench: Bench) -> Outcome:
-    own = {(made["metadata"]["namespace"], made["metadata"]["name"]) for made in networks(bench.lab)}
-    found = [nad for nad in bench.kube.network_attachments() if (nad.namespace, nad.name) not in own]
-    judged = [nad for nad in found if tenants.label() in nad.labels]
-    refused = refusals(judged, lambda nad: tenants.refusal(bench.lab, nad))
     if not tenants.in_force(bench.kube):
         return failed(
             f"The cluster has no admission policy '{tenants.name()}' in force: whoever may write networks has any",
         )
-    if refused:
+    own = {(made["metadata"]["namespace"], made["metadata"]["name"]) for made in networks(bench.lab)}
+    found = [nad for nad in bench.kube.network_attachments() if (nad.namespace, nad.name) not in own]
+    judged = [nad for nad in found if tenants.label() in nad.labels]
+    if refused := tenants.refusals(bench.lab, judged):
         return failed("; ".join(refused), Figure("refused", len(refused), "networks"))
     trusted = [nad for nad in found if tenants.label() not in nad.labels and not _made_by_switch(nad)]
     text = f"{len(judged)} of {len(judged)} networks of tenants are allowed" if judged else "no tenant has networks"
-    if wider := refusals(trusted, lambda nad: tenants.refusal(bench.lab, nad)):
+    if wider := tenants.refusals(bench.lab, trusted):
         text += f"; trusted as administrators', and more than their namespaces may have: {'; '.join(wider)}"
     return passed(text, Figure("judged", len(judged), "networks"), Figure("trusted", len(trusted), "networks"))
-
-
-def refusals(found: Sequence[NetworkAttachment], why: Callable[[NetworkAttachment], str]) -> list[str]:
-    """One sentence for each network that the policy refuses."""
-    judged = [(nad, why(nad)) for nad in found]
-    return [f"Network '{nad.namespace}/{nad.name}': {reason}" for nad, reason in judged if reason]
 
 
 def _made_by_switch(nad: NetworkAttachment) -> bool:

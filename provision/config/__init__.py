@@ -4,6 +4,7 @@
 `rules_subnets`, and every default in provision/defaults.yml.
 """
 
+from provision.config.base import Model
 from provision.config.load import load
 from provision.config.models import (
     Checks,
@@ -13,7 +14,6 @@ from provision.config.models import (
     HostSsh,
     Lab,
     Lan,
-    Model,
     Multicast,
     Network,
     Ssh,

@@ -10,7 +10,7 @@ from itertools import combinations
 from provision.config.models import Host, Lab, Network
 from provision.config.source import Finding, KeyPath, dotted
 
-_TAKEN_INTERFACES = {
+TAKEN_INTERFACES = {
     "lo": "the loopback interface",
     "eth0": "each host's management interface",
     "cni0": "the bridge of the pod network",
@@ -108,9 +108,9 @@ def _not_for_hosts(address: IPv4Address | IPv6Address, subnet: IPv4Network | IPv
 def interfaces(lab: Lab) -> Iterator[Finding]:
     """The LAN's interface is no other one, and networks stand on it."""
     name = lab.lan.interface
-    if name in _TAKEN_INTERFACES:
+    if name in TAKEN_INTERFACES:
         yield Finding(
-            ("lan", "interface"), f"Interface '{name}' is {_TAKEN_INTERFACES[name]}", "Take another name, such as eth1"
+            ("lan", "interface"), f"Interface '{name}' is {TAKEN_INTERFACES[name]}", "Take another name, such as eth1"
         )
     for index, network in enumerate(lab.networks):
         if network.master != name:

@@ -8,6 +8,7 @@ from ipaddress import ip_network, summarize_address_range
 from itertools import combinations
 
 from provision.config.models import Lab
+from provision.config.rules import TAKEN_INTERFACES
 from provision.config.rules_subnets import Subnet
 from provision.config.source import Finding, KeyPath
 from provision.config.tenants import Tenant
@@ -23,7 +24,7 @@ _OPENING = {
     "ptp": "gives the node routes to any address",
     "vrf": "changes the node's routing",
 }
-_NO_MASTERS = {"lo": "the loopback interface", "cni0": "the bridge of the pod network"}
+_NO_MASTERS = ("lo", "cni0")
 _MANAGEMENT = "eth0"  # of hosts that podman or Vagrant make
 
 
@@ -94,7 +95,7 @@ def masters(lab: Lab) -> Iterator[Finding]:
         path: KeyPath = ("tenants", "namespaces", index, "masters")
         for name in tenant.masters:
             if name in _NO_MASTERS:
-                yield Finding(path, f"Interface '{name}' is {_NO_MASTERS[name]}, and no tenant's", "Remove it")
+                yield Finding(path, f"Interface '{name}' is {TAKEN_INTERFACES[name]}, and no tenant's", "Remove it")
             elif known is not None and name not in known:
                 there = ", ".join(f"'{one}'" for one in sorted(known))
                 yield Finding(path, f"No host has an interface '{name}'; they have {there}", "Remove it")

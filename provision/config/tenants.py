@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import Field, StrictBool, StrictInt, StrictStr
 
+from provision.config.base import Model
 from provision.config.values import Interface, Label, PluginKey, PluginType, Subnet
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Administrators(_Model):
+class Administrators(Model):
     """Who writes networks that are trusted as they stand, and takes the tenants' label off."""
 
     users: tuple[StrictStr, ...] = Field(description="Names of users, as the API server has them.")
     groups: tuple[StrictStr, ...] = Field(description="Names of groups, as the API server has them.")
 
 
-class TenantLimits(_Model):
+class TenantLimits(Model):
     """How much one namespace may take of what all share."""
 
     selections: StrictInt = Field(ge=1, le=100, description="Networks that one pod may select.")
@@ -27,7 +24,7 @@ class TenantLimits(_Model):
     )
 
 
-class Tenant(_Model):
+class Tenant(Model):
     """What the networks of one namespace may be, beyond what every namespace's may."""
 
     namespace: Label = Field(description="The namespace.")
@@ -44,7 +41,7 @@ class Tenant(_Model):
     )
 
 
-class Tenants(_Model):
+class Tenants(Model):
     """Networks that namespaces write themselves (NetworkAttachmentDefinitions with the label mcastlab.io/tenant)."""
 
     administrators: Administrators

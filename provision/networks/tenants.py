@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -70,19 +71,33 @@ def admission(lab: Lab) -> list[dict[str, Any]]:
     return found
 
 
-def refusal(lab: Lab, network: NetworkAttachment) -> str:
-    """Why a tenant of that namespace may not have the network; empty where it may."""
-    judge, grant = _module("judge"), _module("tenants").Grant(policy(lab), network.namespace)
-    try:
-        judge.judge(network.config, network.name, grant)
-    except judge.Refused as refused:
-        return str(refused)
-    return ""
+def refusals(lab: Lab, found: Sequence[NetworkAttachment]) -> list[str]:
+    """One sentence for each network that a tenant of its namespace may not have."""
+    judge, given = _module("judge"), policy(lab)
+    told = []
+    for network in found:
+        try:
+            judge.judge(network.config, network.name, _module("tenants").Grant(given, network.namespace))
+        except judge.Refused as refused:
+            told.append(f"Network '{network.namespace}/{network.name}': {refused}")
+    return told
 
 
 def label() -> str:
     """The label by which tenants' networks are told from administrators'."""
     return str(_module("tenants").LABEL)
+
+
+def name() -> str:
+    """The admission policy's name, and its binding's."""
+    return str(_module("tenants").ADMISSION)
+
+
+def in_force(kube: Kube) -> bool:
+    """Whether the cluster has the admission policy and its binding, as netattach wants them for its trust."""
+    kinds = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+    found = [kube.find(f"/apis/admissionregistration.k8s.io/v1/{kind}/{name()}") or {} for kind in kinds]
+    return bool(_module("tenants").stands(*(item.get("spec", {}) for item in found)))
 
 
 @cache
@@ -97,14 +112,3 @@ def _module(name: str) -> ModuleType:
             raise ImportError(f"{folder} is no package")
         sys.modules[_PACKAGE] = importlib.util.module_from_spec(spec)
     return importlib.import_module(f"{_PACKAGE}.{name}")
-
-
-def name() -> str:
-    """The admission policy's name, and its binding's."""
-    return str(_module("tenants").ADMISSION)
-
-
-def in_force(kube: Kube) -> bool:
-    """Whether the cluster has the admission policy and what binds it."""
-    kinds = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
-    return all(kube.find(f"/apis/admissionregistration.k8s.io/v1/{kind}/{name()}") is not None for kind in kinds)

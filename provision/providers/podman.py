@@ -23,7 +23,7 @@ from provision.providers.podman_keys import hand_over, make_key
 from provision.providers.podman_lan import ANNOTATION, LanPorts, network_args, set_snooping
 
 LABEL = "mcastlab.lab"
-_FOLDER_LABEL = "mcastlab.folder"
+FOLDER_LABEL = "mcastlab.folder"
 _BUNDLE_LABEL = "mcastlab.bundle"
 _SETTINGS_LABEL = "mcastlab.settings"
 _FIRST_ADDRESS = 11  # of the management network, as on the LAN
@@ -45,6 +45,7 @@ class PodmanProvider:
         self.podman = podman or Podman()
         self.prepared = prepared
         self.prefix = f"mcastlab-{lab.name}"
+        self._ports = LanPorts(self.podman, f"{self.prefix}-lan")
 
     def preflight(self, lab: Lab) -> list[McastlabError]:
         from provision.providers.podman_preflight import problems
@@ -58,8 +59,7 @@ class PodmanProvider:
         for network in ("mgmt", "lan"):
             self.podman.ensure_network(f"{self.prefix}-{network}", network_args(lab, network, LABEL))
         known = self.containers(lab)
-        ports = LanPorts(self.podman, f"{self.prefix}-lan")
-        ports.describe(lab, self.container)
+        self._ports.describe(lab, self.container)
 
         new_node = self.container(lab.control_plane) not in known
         image = self._image(node_image, bundle, report) if self.prepared and new_node else None
@@ -76,7 +76,7 @@ class PodmanProvider:
         with ThreadPoolExecutor(len(lab.hosts)) as pool:
             keys = list(pool.map(start, lab.hosts))
         set_snooping(bridge_name(f"{self.prefix}-lan"), lab.lan)
-        ports.guard([self.container(host) for host in lab.hosts])
+        self._ports.guard([self.container(host) for host in lab.hosts], known)
         machines = [self._machine(lab, host) for host in lab.hosts]
         pins = [f"{machine.address} {key}\n" for machine, key in zip(machines, keys, strict=True)]
         write_whole(self.state.known_hosts, "".join(pins))
@@ -109,7 +109,7 @@ class PodmanProvider:
             elif names:
                 self.podman.run([kind, "rm", "--force", *names], timeout=120)
             removed += [f"{kind} {name}" for name in names]
-        removed += LanPorts(self.podman, f"{self.prefix}-lan").forget()
+        removed += self._ports.forget()
         if self.prepared:
             podman_image.sweep(self.podman)
             self.podman.release()
@@ -138,9 +138,9 @@ class PodmanProvider:
         found = {item["Names"][0]: item for item in json.loads(output or "[]")}
         folder = str(self.state.path)
         for item in found.values():
-            if item["Labels"].get(_FOLDER_LABEL, folder) != folder:
+            if item["Labels"].get(FOLDER_LABEL, folder) != folder:
                 raise InputError(
-                    f"A lab named '{lab.name}' is already up from another folder: '{item['Labels'][_FOLDER_LABEL]}'",
+                    f"A lab named '{lab.name}' is already up from another folder: '{item['Labels'][FOLDER_LABEL]}'",
                     remedy="Give this lab another `name` and subnets in lab.yml, or run `mcastlab down` there",
                 )
         return found
@@ -190,14 +190,14 @@ class PodmanProvider:
         lan = f"{self.prefix}-lan:interface_name={lab.lan.interface},ip={host.address},mac={mac_address(name, 'lan')}"
         if lab.dual_stack and host.address6:
             lan += f",ip6={host.address6}"
-        labels = {LABEL: lab.name, _FOLDER_LABEL: str(self.state.path), _SETTINGS_LABEL: _settings(lab, host)}
+        labels = {LABEL: lab.name, FOLDER_LABEL: str(self.state.path), _SETTINGS_LABEL: _settings(lab, host)}
         labels[_BUNDLE_LABEL] = bundle.name
         args = ["run", "-d", "--name", name, "--hostname", host.name, "--privileged", "--systemd=always"]
         # Without a cgroup namespace kubelet sees the paths of this machine; the default of 2048 processes
         # would be shared by every pod of the node.
         args += ["--cgroupns=private", "--pids-limit=-1"]
         args += [f"--label={key}={value}" for key, value in labels.items()]
-        args.append(f"--annotation={ANNOTATION}={LanPorts(self.podman, f'{self.prefix}-lan').file(name)}")
+        args.append(f"--annotation={ANNOTATION}={self._ports.file(name)}")
         management = f"{self.prefix}-mgmt:interface_name=eth0,ip={self._machine(lab, host).address}"
         management += f",mac={mac_address(name, 'mgmt')}"
         args += ["--network", management, "--network", lan]

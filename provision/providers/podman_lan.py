@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from provision.run import as_root, run
 
 ANNOTATION = "mcastlab.lan"
 _SCRIPT = ROOT / "agents" / "lanport" / "lanport.py"
-_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HOOK_SECONDS = 20
 
 
@@ -73,7 +73,7 @@ class LanPorts:
         hooks.mkdir(parents=True, exist_ok=True)
         script = hooks / _SCRIPT.name
         argv = [str(Path(sys.executable).resolve()), "-I", "-S", str(script)]
-        hook = {"path": argv[0], "args": argv, "env": [_PATH], "timeout": _HOOK_SECONDS}
+        hook = {"path": argv[0], "args": argv, "env": [f"PATH={_PATH}"], "timeout": _HOOK_SECONDS}
         when = {"annotations": {f"^{ANNOTATION}$": ".+"}}
         self._write(script, _SCRIPT.read_text())
         self._write(
@@ -98,14 +98,14 @@ class LanPorts:
             "router": host.name in lab.lan.routers,
         }
 
-    def guard(self, containers: Sequence[str]) -> None:
-        """Lay the rules where they are missing or others than before: of containers that ran already."""
+    def guard(self, containers: Sequence[str], known: Container[str]) -> None:
+        """Lay the rules where they are missing, or others than when a container that was `known` before was started."""
         there = self._tables()
         for name in containers:
-            if self._changed or self._table(name) not in there:
+            if (self._changed and name in known) or self._table(name) not in there:
                 pid = self._podman.run(["inspect", "--format", "{{.State.Pid}}", name]).stdout.strip()
                 argv = [sys.executable, "-I", "-S", str(self._podman.hooks / _SCRIPT.name), str(self.file(name)), pid]
-                run(as_root(["env", _PATH, *argv]), timeout=_HOOK_SECONDS)
+                run(as_root(["env", f"PATH={_PATH}", *argv]), timeout=_HOOK_SECONDS)
 
     def forget(self) -> list[str]:
         """Remove the rules of all hosts of the LAN, and the descriptions."""
@@ -121,7 +121,7 @@ class LanPorts:
         return f"{bridge_name(self._network)}-{container}"
 
     def _tables(self) -> list[str]:
-        if not shutil.which("nft", path=_PATH.partition("=")[2]):
+        if not shutil.which("nft", path=_PATH):
             return []
         shown = run(as_root(["nft", "-j", "list", "tables", "netdev"]), timeout=10).stdout
         return [item["table"]["name"] for item in json.loads(shown)["nftables"] if "table" in item]

@@ -80,7 +80,8 @@ def test_a_power_cut_and_a_forced_delete_leave_nothing_reserved(lab_soon: CliLab
 
 def test_an_address_that_nobody_frees_is_freed_and_told(lab_soon: CliLab) -> None:
     """As a meta-plug-in that died leaves it; in the journal, and as an Event of the node."""
-    stray, container = "10.98.1.250" if lab_soon.name == "e2e" else "10.98.3.250", "0123456789abcdef" * 4
+    network = get(lab_soon, "-n", NAMESPACE, "network-attachment-definition", "eth1-multicast")
+    stray, container = json.loads(network["spec"]["config"])["ipam"]["rangeEnd"], "0123456789abcdef" * 4
     lab_soon.on("k8s", "sh", "-c", f"printf '%s\\r\\neth1' {container} >{LEASES}/{stray}")
     until("it is freed", lambda: stray not in held(lab_soon), 30)
     said = f"Freed {stray} of network 'eth1-multicast', which container {container[:12]}, which is gone, had"

@@ -112,11 +112,17 @@ def test_a_killed_add_is_freed_by_the_reconciler(node: Node) -> None:
     node.nothing_left()
 
 
-def test_what_does_not_answer_is_tried_again(node: Node) -> None:
+def lost_and_stuck(node: Node) -> Pod:
+    """A pod that is gone and of whose network a plug-in failed at ADD and fails at DEL."""
     node.nad("lan", {"cniVersion": "1.0.0", "plugins": [script(node, "stuck", "exit 1")]})
     pod = node.pod("lan")
     node.call("ADD", pod).bad(103)
     ip("netns", "del", pod.netns)
+    return pod
+
+
+def test_what_does_not_answer_is_tried_again(node: Node) -> None:
+    pod = lost_and_stuck(node)
     said = reconcile(node).stdout
     assert f"What pod '{pod.key}', which is gone, had is not freed yet, next try in" in said
     assert 'plug-in "stuck" ended with status 1' in said
@@ -129,10 +135,7 @@ def test_pauses_between_tries_grow(node: Node) -> None:
     from agents.netattach.reconcile import Reconciler
     from agents.netattach.settings import Settings
 
-    node.nad("lan", {"cniVersion": "1.0.0", "plugins": [script(node, "stuck", "exit 1")]})
-    pod = node.pod("lan")
-    node.call("ADD", pod).bad(103)
-    ip("netns", "del", pod.netns)
+    lost_and_stuck(node)
     keys = ("cacheDir", "binDirs")
     settings = Settings({**{key: node.settings[key] for key in keys}, "leasesDir": str(node.leases_dir),
                          "multusCacheDir": str(node.folder / "multus")})  # fmt: skip

@@ -117,9 +117,6 @@ class Recorder(Runner):
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers = list(answers)
 
-    def find(self, kind: str) -> str:
-        return kind
-
     def run(self, command: str, ifname: str, config: dict[str, object]) -> dict[str, object]:
         self.calls.append((command, json.loads(json.dumps(config))))
         return self.answers.pop(0) if self.answers else {}
