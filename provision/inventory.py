@@ -40,6 +40,7 @@ def variables(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any]) -> d
         **({"mcastlab_node": dict(node)} if node else {}),  # without it, the playbooks look at each host
         "mcastlab_tenants": policy(lab),
         "mcastlab_multicast_group": str(lab.multicast.group),
+        "mcastlab_multicast_memberships": lab.multicast.memberships,
         "mcastlab_hosts": [
             {"name": host.name, "role": host.role, "address": str(host.address), "address6": _address6(lab, host)}
             for host in lab.hosts

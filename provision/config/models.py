@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
@@ -23,6 +23,8 @@ from provision.config.values import (
 )
 
 CniVersion = Literal["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
+# net.ipv4.igmp_max_memberships; the kernel's own default is 20.
+Memberships = Annotated[StrictInt, Field(ge=1, le=65535)]
 
 
 class HostSsh(Model):
@@ -103,6 +105,9 @@ class Network(Model):
     mode: Literal["bridge"] = Field(description="macvlan's mode.")
     cni_version: CniVersion = Field(description="Version of the CNI specification that the network is run at.")
     namespaces: tuple[Label, ...] = Field(min_length=1, description="The namespaces whose pods can attach to it.")
+    memberships: Memberships | None = Field(
+        None, description="As multicast.memberships, for the pods of this network; that one if left out."
+    )
     ipam: HostLocal
 
 
@@ -115,6 +120,9 @@ class Multicast(Model):
     )
     node_groups: tuple[NodeGroup, ...] = Field(
         description="Groups, IPv4 or IPv6, that nodes share with the pods of enabled namespaces on the pod network."
+    )
+    memberships: Memberships = Field(
+        description="IPv4 groups that one socket of a pod can be a member of, on all its interfaces together."
     )
 
 

@@ -50,9 +50,11 @@ class CliLab:
         process = self.start(*args)
         try:
             out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
+        except BaseException as error:  # an interrupted test run leaves no command behind that holds the lab
             process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=60)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
             pytest.fail(f"mcastlab {' '.join(args)} did not end within {timeout} s:\n{out}\n{err}")
         assert process.returncode == code, f"mcastlab {' '.join(args)} ended with {process.returncode}:\n{out}\n{err}"
         return subprocess.CompletedProcess(args, process.returncode, out, err)
