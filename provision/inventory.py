@@ -33,6 +33,7 @@ def variables(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any]) -> d
         "mcastlab_service_subnet": str(lab.cluster.service_subnet),
         "mcastlab_service_subnet6": str(lab.cluster.service_subnet6),
         "mcastlab_attacher": choice.name,
+        "mcastlab_repair": lab.cluster.repair,
         "mcastlab_multus_image": choice.image.reference if choice.image else "",
         "mcastlab_multus_archive": str(choice.image.archive) if choice.image else "",
         "mcastlab_bundle": dict(bundle),

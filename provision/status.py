@@ -11,7 +11,8 @@ from provision import attacher
 from provision.config import Lab
 from provision.errors import McastlabError
 from provision.kube import Kube
-from provision.networks import tenants
+from provision.networks import attachments, tenants
+from provision.remote import Remotes
 from provision.state import RunState
 
 
@@ -28,6 +29,8 @@ def gather(lab: Lab, state: RunState) -> dict[str, Any]:
         ],
         "nodes": [],
         "networks": [],
+        "attachments": {"whole": 0, "broken": []},
+        "attachments_error": "",
         "tenants": tenants.summary(lab),
         "lan_is_management": _lan_is_management(lab, state),
         "cluster_error": "",
@@ -41,7 +44,20 @@ def gather(lab: Lab, state: RunState) -> dict[str, Any]:
         facts["networks"] = [{"namespace": nad.namespace, "name": nad.name} for nad in kube.network_attachments()]
     except McastlabError as error:
         facts["cluster_error"] = error.problem
+        return facts
+    try:
+        facts["attachments"] = _attachments(lab, state)
+    except McastlabError as error:
+        facts["attachments_error"] = error.problem
     return facts
+
+
+def _attachments(lab: Lab, state: RunState) -> dict[str, Any]:
+    """How many pods have all interfaces that they asked for, and which lack what."""
+    with Remotes(state.provider.machines(lab)) as remotes:
+        found = attachments.look(remotes.get(lab.control_plane.name))
+    broken = [{"pod": pod.name, "faults": "; ".join(pod.faults)} for pod in found.broken]
+    return {"whole": len(found.whole), "broken": broken}
 
 
 def _lan_is_management(lab: Lab, state: RunState) -> bool:
@@ -70,6 +86,7 @@ def table(facts: dict[str, Any]) -> RenderableType:
         parts.append(_rows(("node", "ready", "version"), facts["nodes"]))
     if facts["networks"]:
         parts.append(_rows(("namespace", "network"), facts["networks"]))
+    parts += _whole_and_broken(facts)
     parts += _tenants(facts["tenants"])
     if facts["lan_is_management"]:
         parts.append(
@@ -77,6 +94,17 @@ def table(facts: dict[str, Any]) -> RenderableType:
             " there, and can speak as hosts do[/]"
         )
     return Group(*parts)
+
+
+def _whole_and_broken(facts: dict[str, Any]) -> list[RenderableType]:
+    """How many pods have the second interfaces that they asked for; nothing where none asked."""
+    if facts["attachments_error"]:
+        return [f"Second interfaces: {facts['attachments_error']}"]
+    whole, broken = facts["attachments"]["whole"], facts["attachments"]["broken"]
+    if not whole and not broken:
+        return []
+    counted = f"Second interfaces: {whole} pods whole, {len(broken)} broken"
+    return [f"[bold red]{counted}[/]", _rows(("pod", "lacks"), broken)] if broken else [counted]
 
 
 def _tenants(summary: dict[str, Any]) -> list[RenderableType]:

@@ -15,20 +15,10 @@ def main() -> int:
     """Serve the call in the environment; 0 or 1.
 
     `netattach credentials …` is the DaemonSet's program instead, `netattach hand-over` what the role runs when Multus
-    takes over, `netattach reconcile …` a unit's.
+    takes over, `netattach reconcile …` a unit's, `netattach whole …` what `mcastlab status` and checks ask.
     """
-    if sys.argv[1:2] == ["reconcile"]:
-        from .reconcile import main as keep_reconciling
-
-        return keep_reconciling(sys.argv[2:])
-    if sys.argv[1:2] == ["credentials"]:
-        from .credentials import main as keep_credentials
-
-        return keep_credentials(sys.argv[2:])
-    if sys.argv[1:2] == ["hand-over"]:
-        from .multus_cache import main as hand_over
-
-        return hand_over()
+    if sys.argv[1:]:
+        return _program(sys.argv[1], sys.argv[2:])
     version = NEWEST
     try:
         answer = serve(Request(os.environ, sys.stdin.buffer.read()))
@@ -42,6 +32,22 @@ def main() -> int:
     if answer is not None:
         json.dump(answer, sys.stdout)
     return 0
+
+
+def _program(name: str, words: list[str]) -> int:
+    """What is no call of the runtime's."""
+    if name == "reconcile":
+        from .reconcile import main as program
+    elif name == "whole":
+        from .whole import main as program
+    elif name == "credentials":
+        from .credentials import main as program
+    elif name == "hand-over":
+        from .multus_cache import main as program
+    else:
+        sys.stderr.write(f'netattach: there is no "{name}"; a runtime calls it without words\n')
+        return 2
+    return program(words)
 
 
 def _fail(error: CniError, version: str) -> int:

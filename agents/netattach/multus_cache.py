@@ -26,6 +26,15 @@ _LOCK_WAIT = 30.0
 
 def adopt(store: Store, folder: str, record: Record) -> Record | None:
     """Fill the empty `record` with what Multus attached, save it and remove Multus' file; None where there is none."""
+    if read(folder, record) is None:
+        return None
+    store.save(record, durable=True)
+    _forget(folder, record)
+    return record
+
+
+def read(folder: str, record: Record) -> Record | None:
+    """Fill the empty `record` with what Multus attached; None where there is nothing."""
     try:
         with open(f"{folder}/{record.container_id}", encoding="utf-8") as file:
             delegates = json.load(file)
@@ -35,11 +44,7 @@ def adopt(store: Store, folder: str, record: Record) -> Record | None:
     except (ValueError, LookupError, TypeError, AttributeError, CniError) as error:
         sys.stderr.write(f"netattach: what Multus left of container {record.container_id} is ignored: {error!r}\n")
         return None
-    if not record.attachments:
-        return None
-    store.save(record, durable=True)
-    _forget(folder, record)
-    return record
+    return record if record.attachments else None
 
 
 def containers(folder: str) -> set[str]:
@@ -83,7 +88,7 @@ def _forget(folder: str, record: Record) -> None:
     os.unlink(f"{folder}/{record.container_id}")
 
 
-def main() -> int:
+def main(_: list[str]) -> int:
     """`hand-over`: make every record Multus'; prints the containers. 0, or 1 when one could not be handed over."""
     store, folder = Store(str(DEFAULTS["cacheDir"])), str(DEFAULTS["multusCacheDir"])
     if not os.path.isdir(store.folder):

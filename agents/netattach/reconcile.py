@@ -1,8 +1,9 @@
-"""What attachments left behind: freed by a unit of the node's own, whichever meta-plug-in made them.
+"""Attachments made good by a unit of the node's own, whichever meta-plug-in made them: what they left behind is freed,
+what pods have lost is told (watch), and repaired where that is asked for.
 
-    netattach reconcile [--grace SECONDS] [--every SECONDS] [--once] [--tell KUBECONFIG] -- COMMAND
+    netattach reconcile [--grace SECONDS] [--every SECONDS] [--once] [--kubeconfig FILE] [--repair] -- CTR…
 
-COMMAND prints the ids of the containers that the runtime knows, sandboxes among them. A record of netattach's or of
+CTR… is containerd's `ctr` with its options (runtime). A record of netattach's or of
 Multus', or an address that host-local holds, is stale once its container has been unknown, and its network namespace
 gone, for the grace: an ADD that failed is never taken back by the runtime, nor is what a power cut left. Records get
 their DEL, again and again with growing pauses where it fails; addresses that no record knows are given back.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,15 +20,14 @@ from collections.abc import Callable
 from . import leases, multus_cache
 from .context import detach, runner, settle
 from .errors import CniError
-from .settings import Settings
+from .kubelet import Kubelet
+from .repair import Repair
+from .runtime import Runtime, Unknown
+from .settings import Settings, from_json
 from .store import Record, Store
+from .watch import Watch
 
 _LONGEST_PAUSE = 600.0
-_COMMAND_SECONDS = 30
-
-
-class Unknown(Exception):
-    """The runtime does not say which containers it has: nothing can be told stale."""
 
 
 class Reconciler:
@@ -104,40 +103,32 @@ class Reconciler:
         return [f"What {whose}, which is gone, had is not freed yet, next try in {pause:.0f} s: {told}"]
 
 
-def containers(command: list[str]) -> set[str]:
-    """What `command` prints, a container's id a line; raises Unknown where it fails."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unknown(f"{command[0]}: {error}") from error
-    if done.returncode:
-        raise Unknown(f"{command[0]} ended with status {done.returncode}: {done.stderr.strip()[-300:]}")
-    return set(done.stdout.split())
-
-
 def main(words: list[str]) -> int:
     """The unit's program: look at once, then every so often, until it is ended."""
     wanted = _arguments().parse_args(words)
-    teller = None
-    if wanted.tell:
-        from .node_events import NodeEvents
-
-        teller = NodeEvents(wanted.tell)
+    settings, runtime = Settings(wanted.set), Runtime(wanted.command)
+    kubelet = Kubelet(wanted.kubeconfig) if wanted.kubeconfig else None
 
     def say(text: str) -> None:
         print(text, flush=True)
-        if teller:
-            teller.tell(text)
+        if kubelet:
+            kubelet.tell_node(text)
 
-    reconciler = Reconciler(Settings(wanted.set), lambda: containers(wanted.command), say, wanted.grace)
+    reconciler = Reconciler(settings, runtime.containers, say, wanted.grace)
+    watch = Watch(settings, runtime, kubelet)
+    repair = Repair(settings, runtime, kubelet) if kubelet and wanted.repair else None
     why = ""
     while True:
         try:
-            reconciler.look(time.monotonic())
+            now = time.monotonic()
+            reconciler.look(now)
+            broken = watch.look()
+            if repair:
+                repair.step(broken, now)
             why = ""
         except (Unknown, CniError, OSError) as error:
             if str(error) != why:
-                print(f"Nothing is freed meanwhile: {error}", file=sys.stderr, flush=True)
+                print(f"Nothing is freed or watched meanwhile: {error}", file=sys.stderr, flush=True)
             why = str(error)
         if wanted.once:
             return 1 if why else 0
@@ -149,16 +140,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--grace", type=float, default=600.0)
     parser.add_argument("--every", type=float, default=10.0)
     parser.add_argument("--once", action="store_true")
-    parser.add_argument("--tell", default="")
-    parser.add_argument("--set", type=_json, default={})
+    parser.add_argument("--kubeconfig", default="")
+    parser.add_argument("--repair", action="store_true")
+    parser.add_argument("--set", type=from_json, default={})
     parser.add_argument("command", nargs="+")
     return parser
-
-
-def _json(text: str) -> dict[str, object]:
-    import json
-
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError(text)
-    return found

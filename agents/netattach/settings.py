@@ -48,6 +48,16 @@ class Settings:
         self.delegate_timeout = _seconds(config, "delegateTimeoutSeconds")
 
 
+def from_json(text: str) -> dict[str, object]:
+    """Settings given on a command line; ValueError where they are no JSON object."""
+    import json
+
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(text)
+    return found
+
+
 def _value(config: dict[str, object], key: str) -> object:
     value = config.get(key)
     return DEFAULTS[key] if value is None else value

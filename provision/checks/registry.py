@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from provision.checks import (
+    attachments_whole,
     cluster_dns,
     discovery,
     hello,
@@ -74,6 +75,12 @@ CHECKS: tuple[Check, ...] = (
         "no NetworkAttachmentDefinition is one that its namespace may not have, but for administrators'",
         tenant_networks.run,
         needs=("networks",),
+    ),
+    Check(
+        "attachments-whole",
+        "every pod has all interfaces that it asked for, up and with their addresses",
+        attachments_whole.run,
+        needs=_HOSTS,
     ),
     Check(
         "host-to-host",

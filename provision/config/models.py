@@ -81,6 +81,9 @@ class Cluster(Model):
     attacher: Literal["auto", "multus", "netattach"] = Field(
         description="What gives pods second interfaces; auto: Multus where its image was imported, else netattach."
     )
+    repair: Literal["tell", "restart"] = Field(
+        description="What happens to a pod that lost an interface; restart: its sandbox is made anew, one at a time."
+    )
     pod_subnet: V4Subnet = Field(description="IPv4 subnet of all pods, /8 to /24.")
     pod_subnet6: V6Subnet = Field(description="IPv6 subnet of all pods, /48 to /64.")
     service_subnet: V4Subnet = Field(description="IPv4 subnet of services, /12 to /28.")

@@ -10,7 +10,14 @@ from typing import Any
 from tests.e2e.conftest import CliLab
 
 TRAFFIC = {"host-to-host", "source-to-pod", "pod-to-pod-macvlan", "host-network-pod"}
-OTHERS = {"nodes-ready", "system-pods-ready", "cluster-dns", "networks-present", "tenant-networks"}
+OTHERS = {
+    "nodes-ready",
+    "system-pods-ready",
+    "cluster-dns",
+    "networks-present",
+    "tenant-networks",
+    "attachments-whole",
+}
 
 
 def by_name(report: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import json
 import os
 import subprocess
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +132,12 @@ class Node:
         portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
         self.default_path.write_text(json.dumps({"cniVersion": version, "name": "pods", "plugins": [bridge, portmap]}))
 
+    def own_settings(self) -> dict[str, Any]:
+        """What the node's unit and its looks are told of this node's folders."""
+        keys = ("defaultNetwork", "confDir", "binDirs", "cacheDir", "runtimeCacheDir")
+        own = {"leasesDir": str(self.leases_dir), "multusCacheDir": str(self.folder / "multus")}
+        return {key: self.settings[key] for key in keys} | own
+
     def nad(self, name: str, config: dict[str, Any] | None, namespace: str = "default") -> None:
         """Put a NetworkAttachmentDefinition on the API server."""
         self.api.nads[f"{namespace}/{name}"] = None if config is None else json.dumps(config)
@@ -202,6 +211,17 @@ class Node:
         assert self.ports() == []
         folders = self.leases_dir.iterdir() if self.leases_dir.is_dir() else ()
         assert {folder.name: self.leases(folder.name) for folder in folders if self.leases(folder.name)} == {}
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """This thread and what it starts are in the node's network namespace."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with Path("/proc/thread-self/ns/net").open("rb") as own, Path(f"/run/netns/{self.netns}").open("rb") as node:
+            assert libc.setns(node.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
+            try:
+                yield
+            finally:
+                assert libc.setns(own.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
 
     def close(self) -> None:
         """Remove all that was made."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from netattach_ctr import Ctr
 from netattach_node import Node, Pod, ip
 
 from agents.netattach import multus_cache
@@ -24,12 +25,15 @@ NOWHERE = {"type": "bandwidthx"}
 
 def reconcile(node: Node, *known: Pod, grace: float = 0, command: str = "") -> subprocess.CompletedProcess[str]:
     """One look of the reconciler of this node, whose runtime knows these pods."""
-    ids = node.folder / "known"
-    ids.write_text("".join(f"{pod.id}\n" for pod in known))
-    keys = ("defaultNetwork", "confDir", "binDirs", "cacheDir", "runtimeCacheDir")
-    settings = {key: node.settings[key] for key in keys}
-    settings |= {"leasesDir": str(node.leases_dir), "multusCacheDir": str(node.folder / "multus")}
-    words = ["--once", f"--grace={grace}", f"--set={json.dumps(settings)}", "--", *(command or f"cat {ids}").split()]
+    ctr = Ctr(node.folder / "ctr")
+    ctr.knows(*known)
+    words = [
+        "--once",
+        f"--grace={grace}",
+        f"--set={json.dumps(node.own_settings())}",
+        "--",
+        command or str(ctr.command),
+    ]
     return subprocess.run(
         ["ip", "netns", "exec", node.netns, str(node.executable), "reconcile", *words],
         capture_output=True, text=True, check=False, timeout=120,
@@ -136,11 +140,8 @@ def test_pauses_between_tries_grow(node: Node) -> None:
     from agents.netattach.settings import Settings
 
     lost_and_stuck(node)
-    keys = ("cacheDir", "binDirs")
-    settings = Settings({**{key: node.settings[key] for key in keys}, "leasesDir": str(node.leases_dir),
-                         "multusCacheDir": str(node.folder / "multus")})  # fmt: skip
     said: list[str] = []
-    reconciler = Reconciler(settings, set, said.append, grace=1)
+    reconciler = Reconciler(Settings(node.own_settings()), set, said.append, grace=1)
     tries = [now for now in range(100) if reconciler.look(float(now))]
     assert [later - sooner for sooner, later in pairwise(tries)] == [2, 4, 8, 16, 32]
     assert len(said) == len(tries)
@@ -190,7 +191,7 @@ def test_where_the_runtime_says_nothing_nothing_is_freed(node: Node, command: st
     ip("netns", "del", pod.netns)
     done = reconcile(node, command=command)
     assert done.returncode == 1
-    assert "Nothing is freed meanwhile" in done.stderr
+    assert "Nothing is freed or watched meanwhile" in done.stderr
     assert node.leases("lan") == {"10.0.0.13"}
 
 

@@ -22,6 +22,7 @@ def test_the_usual_checks_in_order_when_none_is_named() -> None:
         "cluster-dns",
         "networks-present",
         "tenant-networks",
+        "attachments-whole",
         "host-to-host",
         "source-to-pod",
         "pod-to-pod-macvlan",

@@ -115,7 +115,7 @@ def test_hand_over_writes_what_multus_reads_and_can_be_adopted_back(
     second.result = {"cniVersion": "0.3.0"}
     record.attachments = [default, second]
     store.save(record)
-    assert multus_cache.main() == 0
+    assert multus_cache.main([]) == 0
     assert capsys.readouterr().out == f"{CONTAINER}\n"
     assert store.load(CONTAINER, "eth0") is None
     first, other = json.loads((tmp_path / "multus" / CONTAINER).read_text())
@@ -130,5 +130,5 @@ def test_hand_over_writes_what_multus_reads_and_can_be_adopted_back(
     back = multus_cache.adopt(store, str(tmp_path / "multus"), Record(CONTAINER, "eth0", "/run/netns/x", None))
     assert back is not None
     assert back.to_dict() == record.to_dict()
-    assert multus_cache.main() == 0
+    assert multus_cache.main([]) == 0
     assert not list(store.records())

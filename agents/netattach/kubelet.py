@@ -1,0 +1,58 @@
+"""The cluster as the node's own kubelet may use it: Events on the node and its pods, and what its pods are.
+
+By `kubectl` and the kubelet's own kubeconfig, whichever meta-plug-in the node has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from .events import event
+from .request import Pod
+
+_SECONDS = 15
+_COMPONENT = "mcastlab-attachments"
+
+
+class Kubelet:
+    """The API server with the credentials in the file `kubeconfig`; what fails is a line in the journal."""
+
+    def __init__(self, kubeconfig: str) -> None:
+        self._kubeconfig = kubeconfig
+
+    def tell_node(self, text: str) -> None:
+        """An Event on this node."""
+        node = os.uname().nodename
+        about = {"kind": "Node", "name": node, "uid": node}
+        self._tell(f"{node}.attachments.", "default", about, "AttachmentsReconciled", text)
+
+    def tell_pod(self, pod: Pod, reason: str, text: str) -> None:
+        """An Event on a pod of this node."""
+        about = {"kind": "Pod", "namespace": pod.namespace, "name": pod.name, "uid": pod.uid}
+        self._tell(f"{pod.name[:200]}.attachments.", pod.namespace, about, reason, text)
+
+    def pod(self, pod: Pod) -> dict[str, Any] | None:
+        """The pod of that name as the API server has it; None where it does not answer or has none."""
+        said = self._kubectl("", "--namespace", pod.namespace, "get", "pod", pod.name, "--output=json")
+        found = json.loads(said) if said else None
+        return found if isinstance(found, dict) else None
+
+    def _tell(self, prefix: str, namespace: str, about: dict[str, str], reason: str, text: str) -> None:
+        metadata = {"generateName": prefix, "namespace": namespace}
+        self._kubectl(json.dumps(event(metadata, about, reason, text, _COMPONENT)), "create", "--filename=-")
+
+    def _kubectl(self, text: str, *words: str) -> str:
+        argv = ["kubectl", "--kubeconfig", self._kubeconfig, f"--request-timeout={_SECONDS}s", *words]
+        try:
+            done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=2 * _SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            print(f"The API server was not asked: {error}", file=sys.stderr, flush=True)
+            return ""
+        if done.returncode:
+            print(f"The API server was not asked: {done.stderr.strip()[-300:]}", file=sys.stderr, flush=True)
+            return ""
+        return done.stdout

@@ -1,0 +1,47 @@
+"""Whether a node's pods have the interfaces that they asked for, as the node sees it (agents/netattach/whole)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from provision.errors import HostError
+from provision.inventory import BUNDLE_DIR
+from provision.remote import Remote
+
+_PROGRAM = "/usr/local/lib/mcastlab/attachments"  # role netattach, vars: netattach_reconciler
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class BrokenPod:
+    """A pod, as NAMESPACE/NAME, that lacks what it asked for; `faults` are sentences without their ends."""
+
+    name: str
+    faults: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Pod '{self.name}': {'; '.join(self.faults)}"
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """The pods of a node that asked for networks: those that have them, by name, and those that lack something."""
+
+    whole: tuple[str, ...]
+    broken: tuple[BrokenPod, ...]
+
+
+def look(node: Remote) -> Attachments:
+    """Look into the network namespaces of all pods that asked for networks; raises HostError where nobody can."""
+    ctr = (f"{BUNDLE_DIR}/bin/ctr", "--namespace", "k8s.io")
+    done = node.run(["python3", "-IS", _PROGRAM, "whole", "--", *ctr], _SECONDS, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines()[-1:]
+        raise HostError(
+            f"Host '{node.machine.name}' does not tell whether its pods' interfaces are there: {''.join(said)}",
+            remedy="Run `mcastlab up`, which installs what looks",
+        )
+    found = json.loads(done.stdout)
+    broken = tuple(BrokenPod(one["pod"], tuple(one["faults"])) for one in found["broken"])
+    return Attachments(tuple(found["whole"]), broken)
