@@ -67,9 +67,9 @@ def figures_of(lab: CliLab, namespace: str) -> dict[str, dict[str, Any]]:
     return {entry["pod"]: entry for entry in shown["namespaces"][0]["pods"]}
 
 
-def add_pod(lab: CliLab, namespace: str, name: str, *command: str, networks: str = "") -> None:
+def add_pod(lab: CliLab, namespace: str, name: str, *command: str, networks: str = "", restart: str = "Always") -> None:
     container = {"name": "c", "image": lab.image("tools"), "imagePullPolicy": "Never", "command": [*command]}
-    spec = {"terminationGracePeriodSeconds": 0, "containers": [container]}
+    spec = {"terminationGracePeriodSeconds": 0, "restartPolicy": restart, "containers": [container]}
     annotations = {"k8s.v1.cni.cncf.io/networks": networks} if networks else {}
     metadata = {"name": name, "namespace": namespace, "annotations": annotations}
     create(lab, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})

@@ -17,11 +17,12 @@ LEASES = "/var/lib/cni/networks/eth1-multicast"
 NAMESPACE = "attached"
 
 
-def soon(lab: CliLab, grace: int) -> None:
-    """Have the node's reconciler wait so many seconds instead of ten minutes."""
-    start = lab.on("k8s", "sed", "-n", "/^ExecStart=/,/quiet/p", UNIT)
+def soon(lab: CliLab, grace: int, *, repair: bool = False) -> None:
+    """Have the node's reconciler wait so many seconds instead of ten minutes, and repair where that is wanted."""
+    start = lab.on("k8s", "sed", "-n", "/^ExecStart=/,/namespace k8s.io/p", UNIT)
     changed = start.replace("--grace 600", f"--grace {grace}").replace("--every 10", "--every 1")
     assert changed != start
+    changed = changed.replace("--kubeconfig", "--repair --kubeconfig") if repair else changed
     text = f"[Service]\nExecStart=\n{changed}"
     lab.on("k8s", "sh", "-c", f'mkdir -p {UNIT}.d && printf "%s" "$1" >{DROP_IN}', "sh", text)
     lab.on("k8s", "sh", "-c", "systemctl daemon-reload && systemctl restart mcastlab-attachments")
@@ -105,3 +106,49 @@ def test_pods_that_run_keep_what_they_have(lab_soon: CliLab) -> None:
     assert address in lab_soon.kubectl("-n", NAMESPACE, "exec", "runs", "--", "ip", "-4", "addr", "show", "eth1")
     lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "runs", "--now")
     until("it is freed", lambda: address not in held(lab_soon), 30)
+
+
+def lose(lab: CliLab, name: str) -> None:
+    """Remove the pod's second interface from outside, as its own `ip link delete` or a lost master does."""
+    pod = get(lab, "-n", NAMESPACE, "pod", name)["metadata"]["uid"]
+    records = "import glob, json, sys\nfor path in glob.glob('/var/lib/cni/netattach/*.json'):\n    record = json.load("
+    records += "open(path))\n    if record['pod'] and record['pod']['uid'] == sys.argv[1]: print(record['netns'])"
+    netns = lab.on("k8s", "python3", "-c", records, pod).strip()
+    lab.on("k8s", "nsenter", f"--net={netns}", "ip", "link", "delete", "eth1")
+
+
+def told(lab: CliLab, name: str) -> str:
+    """What an Event says that the pod has lost."""
+    query = f"reason=NetworkInterfaceLost,involvedObject.name={name}"
+    events = get(lab, "-n", NAMESPACE, "events", "--field-selector", query)["items"]
+    return str(events[0]["message"]) if events else ""
+
+
+def test_a_lost_interface_is_told_and_comes_back_where_that_is_wanted(lab_soon: CliLab) -> None:
+    """One of two pods is one that nobody would start again: it goes on running, without its interface."""
+    attached(lab_soon, "stays-up")
+    add_pod(lab_soon, NAMESPACE, "once", "sleep", "3600", networks="eth1-multicast@eth1", restart="Never")
+    lab_soon.kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "pod/once", "--timeout=90s")
+    assert lab_soon.report("check", "attachments-whole")["checks"][0]["status"] == "passed"
+    for name in ("stays-up", "once"):
+        lose(lab_soon, name)
+    for name in ("stays-up", "once"):
+        text = str(until(f"'{name}' is told", lambda name=name: told(lab_soon, name), 30))
+        assert f"Interface 'eth1' of network '{NAMESPACE}/eth1-multicast' is not there" in text
+        assert f"`kubectl --namespace={NAMESPACE} delete pod {name}`" in text
+    check = lab_soon.report("check", "attachments-whole", code=1)["checks"][0]
+    assert f"Pod '{NAMESPACE}/once': interface 'eth1' of network" in check["reason"]
+    counted = json.loads(lab_soon("status", "--json").stdout)["attachments"]
+    assert {pod["pod"] for pod in counted["broken"]} == {f"{NAMESPACE}/once", f"{NAMESPACE}/stays-up"}
+
+    soon(lab_soon, 3, repair=True)
+    restarts = "{.status.containerStatuses[0].restartCount}"
+
+    def whole() -> bool:
+        broken = json.loads(lab_soon("status", "--json").stdout)["attachments"]["broken"]
+        return [pod["pod"] for pod in broken] == [f"{NAMESPACE}/once"]
+
+    until("the one that is started again is whole", whole, 90)
+    assert lab_soon.kubectl("-n", NAMESPACE, "get", "pod", "stays-up", "-o", f"jsonpath={restarts}") == "1"
+    assert lab_soon.kubectl("-n", NAMESPACE, "get", "pod", "once", "-o", f"jsonpath={restarts}") == "0"
+    lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "stays-up", "once", "--now")

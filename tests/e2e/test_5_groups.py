@@ -47,7 +47,8 @@ def sources(lab: CliLab, interface: str) -> list[str]:
     if interface == "eth0":
         return [entry["ip"] for entry in get(lab, "-n", NAMESPACE, "pod", "sender")["status"]["podIPs"]]
     shown = json.loads(lab.on("mcastsrc", "ip", "-json", "address", "show", "dev", "eth1", "scope", "global"))
-    return sorted((entry["local"] for entry in shown[0]["addr_info"]), key=lambda address: ":" in address)
+    addresses = [entry["local"] for entry in shown[0]["addr_info"] if entry]
+    return sorted(addresses, key=lambda address: ":" in address)
 
 
 @pytest.mark.parametrize("interface", ["eth0", "eth1"])
