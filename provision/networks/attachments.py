@@ -37,9 +37,9 @@ def look(node: Remote) -> Attachments:
     ctr = (f"{BUNDLE_DIR}/bin/ctr", "--namespace", "k8s.io")
     done = node.run(["python3", "-IS", _PROGRAM, "whole", "--", *ctr], _SECONDS, check=False)
     if done.returncode:
-        said = done.stderr.strip().splitlines()[-1:]
+        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise HostError(
-            f"Host '{node.machine.name}' does not tell whether its pods' interfaces are there: {''.join(said)}",
+            f"Host '{node.machine.name}' does not tell whether its pods' interfaces are there: {said}",
             remedy="Run `mcastlab up`, which installs what looks",
         )
     found = json.loads(done.stdout)
