@@ -69,10 +69,30 @@ def _attach_selected(context: Context, record: Record, pod: Pod, wanted: str) ->
             publish.write_event(api, pod, error)
         raise
     publish.write_passed_over(api, pod, selections)
+    _tell_status(context, api, pod, record)
+
+
+def _tell_status(context: Context, api: Api, pod: Pod, record: Record) -> None:
+    """Write the network status; the pod has its networks, and only the notice of them can be missing."""
+    from . import publish
+
+    if any(attachment.default_route is not None for attachment in record.attachments):
+        from .default_route import lost_cluster
+
+        if families := lost_cluster(record.attachments):
+            publish.write_lost_cluster(api, pod, families)
+    static = context.request.static
     try:
-        publish.write_status(api, pod, record.attachments)
-    except CniError as error:  # the pod has its networks; only the notice of them is missing
+        written = (publish.write_mirror_status if static else publish.write_status)(api, pod, record.attachments)
+    except CniError as error:
+        written = False
         publish.write_event(api, pod, error.about("the networks are attached, their status could not be written"))
+    else:
+        if not written and not static:
+            publish.warn(f'the pod "{pod}" is gone or another one by now; its network status was not written')
+    if static and not written:  # its mirror may not be there yet: the reconciler writes it
+        record.untold = True
+        context.store.save(record, durable=True)
 
 
 def _planned(context: Context, api: Api, pod: Pod, selections: list[Selection]) -> list[Attachment]:

@@ -114,7 +114,13 @@ def _text(value: object) -> str:
 
 def _mac(selection: Selection, value: object) -> bool:
     selection.capability_args["mac"] = value
-    return isinstance(value, str) and mac_address(value)
+    if not isinstance(value, str) or not mac_address(value):
+        return False
+    if int(value[:2], 16) & 1 or not any(int(value[place : place + 2], 16) for place in range(0, 17, 3)):
+        raise _invalid(
+            f'"mac" of "{selection.name}" is {value}, which is a group\'s or nobody\'s: an interface cannot have it'
+        )
+    return True
 
 
 def _interface(selection: Selection, value: object) -> bool:

@@ -66,12 +66,13 @@ class Attachment:
     def add(self, runner: Runner) -> None:
         """Run ADD through the chain; each plug-in gets the result of the one before it."""
         previous: Result | None = None
+        args = self._arguments()
         self.left = []
         for place, plugin in enumerate(self.network.plugins):
             self.left.append(place)
             self._refused = place
             try:
-                result = self._run(runner, "ADD", plugin, previous)
+                result = self._run(runner, "ADD", plugin, previous, args)
             except PluginMissing:
                 self.left.remove(place)
                 raise
@@ -81,6 +82,10 @@ class Attachment:
             result.setdefault("cniVersion", self.network.version)
             previous = self._as_own(result)
             self.result = previous
+        if self._asks():
+            from .asked import insist
+
+            insist(self.title, self.network, self.capability_args, self.newest_result())
 
     def check(self, runner: Runner) -> None:
         """Run CHECK through the chain; nothing for a network below 0.4.0 or with disableCheck."""
@@ -123,9 +128,20 @@ class Attachment:
         own = self.network.version
         return convert(result, own) if at_least(own, "0.3.0") else result
 
-    def _run(self, runner: Runner, command: str, plugin: Plugin, previous: Result | None) -> Result:
+    def _asks(self) -> bool:
+        """Whether the pod asks for addresses of its own; `asked` is loaded for such only."""
+        return not self.default and ("ips" in self.capability_args or "mac" in self.capability_args)
+
+    def _arguments(self) -> str:
+        if not self._asks():
+            return ""
+        from .asked import arguments
+
+        return arguments(self.network, self.capability_args)
+
+    def _run(self, runner: Runner, command: str, plugin: Plugin, previous: Result | None, args: str = "") -> Result:
         try:
-            return runner.run(command, self.ifname, self._configuration(plugin, previous))
+            return runner.run(command, self.ifname, self._configuration(plugin, previous), args)
         except CniError as error:
             raise error.about(f'network "{self.title}" on "{self.ifname}"') from error
 

@@ -30,7 +30,7 @@ def move(attachments: list[Attachment], owner: Attachment, netns: str) -> None:
     for version in ("4", "6"):
         wanted = [gateway for gateway in gateways if family(gateway) == version]
         if wanted:
-            _set(netns, version, owner.ifname, wanted)
+            _set(netns, version, owner, wanted)
             for attachment in attachments:
                 _clear(attachment, version, keep_gateway=attachment is owner)
             _record(owner, version, wanted)
@@ -58,17 +58,47 @@ def _own_gateways(result: Result, version: str) -> list[str]:
     return routed or [gateway for gateway in listed if family(gateway) == version]
 
 
-def _set(netns: str, version: str, ifname: str, gateways: list[str]) -> None:
+def _set(netns: str, version: str, owner: Attachment, gateways: list[str]) -> None:
     lines = [f"route flush exact {DEFAULT_ROUTES[version]}"]
     for position, gateway in enumerate(gateways):
         metric = _FIRST_METRIC[version] + position
-        lines.append(f"route add default via {gateway} dev {ifname} metric {metric}")
+        lines.append(f"route add default via {gateway} dev {owner.ifname} metric {metric}")
     if err := _batch(netns, version, lines):
+        _explain_off_link(owner, gateways, err)
         raise CniError(
-            DELEGATE_FAILED,
-            f'the default route via {", ".join(gateways)} cannot be set on "{ifname}"',
-            err,
+            DELEGATE_FAILED, f'the default route via {", ".join(gateways)} cannot be set on "{owner.ifname}"', err
         )
+
+
+def _explain_off_link(owner: Attachment, gateways: list[str], err: str) -> None:
+    """CniError 7 where a gateway is of no subnet that the interface has: the kernel cannot send to it."""
+    from ipaddress import ip_address, ip_interface
+
+    addresses = [str(item["address"]) for item in items(owner.result or {}, "ips") if item.get("address")]
+    for gateway in map(ip_address, gateways):
+        if not gateway.is_link_local and not any(gateway in ip_interface(address).network for address in addresses):
+            raise CniError(
+                INVALID_CONFIG,
+                f'the network "{owner.title}" cannot have the default route via {gateway}: it is not on the link of '
+                f'"{owner.ifname}", whose addresses are {", ".join(addresses) or "none"}',
+                err,
+            )
+
+
+def lost_cluster(attachments: list[Attachment]) -> list[str]:
+    """The families whose default route left the default network while that names no other route: services are lost."""
+    named = [
+        str(route.get("dst")) for item in attachments if item.default for route in items(item.result or {}, "routes")
+    ]
+    owned = [gateway for item in attachments if item.default_route is not None for gateway in _routed(item)]
+    moved = {family(gateway) for gateway in owned}
+    return [
+        f"IPv{version}" for version in sorted(moved) if version not in {family(destination) for destination in named}
+    ]
+
+
+def _routed(attachment: Attachment) -> list[str]:
+    return default_gateways(attachment.result or {})
 
 
 def _batch(netns: str, version: str, lines: list[str]) -> str:

@@ -32,11 +32,17 @@ class Runner:
             PLUGIN_MISSING, f'the CNI plug-in "{kind}" is missing', f"searched: {', '.join(self.folders)}"
         )
 
-    def run(self, command: str, ifname: str, config: dict[str, object]) -> dict[str, object]:
-        """The plug-in's result, empty where it prints none. Raises CniError with the plug-in's own code."""
+    def run(self, command: str, ifname: str, config: dict[str, object], args: str = "") -> dict[str, object]:
+        """The plug-in's result, empty where it prints none. Raises CniError with the plug-in's own code.
+
+        `args` are CNI_ARGS beside those of the call.
+        """
         kind = str(config["type"])
         path = self.find(kind)
         environ = {**self.environ, "CNI_COMMAND": command, "CNI_IFNAME": ifname}
+        if args:
+            given = self.environ.get("CNI_ARGS", "")
+            environ["CNI_ARGS"] = ";".join([given or "IgnoreUnknown=1", args])
         if not ifname:
             del environ["CNI_IFNAME"]
         status, out, err = spawn([path], environ, json.dumps(config).encode(), self.timeout)

@@ -34,7 +34,7 @@ class Networks:
         if selection.title not in self._known:
             self._known[selection.title] = self._look_up(selection)
         network, judged = self._known[selection.title]
-        _require_capabilities(network, selection)
+        _require_capabilities(network, selection, () if judged else ("ips", "mac"))
         if judged:
             _require_own(selection, self._trust.grant(selection.namespace))
         return network
@@ -75,11 +75,14 @@ def _by_name(settings: Settings, subject: str, name: str) -> Network:
     return network
 
 
-def _require_capabilities(network: Network, selection: Selection) -> None:
-    """NPWG 4.1.2.1: what the pod asks for must be a capability of a plug-in of the chain. An IPAM claim is the
-    exception (4.1.2.1.11.1): plug-ins that do not know it ignore it."""
+def _require_capabilities(network: Network, selection: Selection, free: tuple[str, ...]) -> None:
+    """NPWG 4.1.2.1: what the pod asks for must be a capability of a plug-in of the chain.
+
+    Exceptions: an IPAM claim, which plug-ins that do not know it ignore (4.1.2.1.11.1), and what is `free`: addresses,
+    which some take without (`asked`), but for tenants' networks, where that is an administrator's to give.
+    """
     for capability in selection.capability_args:
-        if capability != "ipam-claim-reference" and not network.capable(capability):
+        if capability not in ("ipam-claim-reference", *free) and not network.capable(capability):
             raise CniError(
                 INVALID_CONFIG,
                 f'the network "{selection.title}" cannot take "{capability}"',

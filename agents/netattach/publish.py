@@ -14,6 +14,7 @@ from .request import Pod
 from .results import default_gateways, pod_addresses, sandbox_interface
 
 STATUS = "k8s.v1.cni.cncf.io/network-status"
+_CONFIG_HASH = "kubernetes.io/config.hash"
 _STATUS_TIMEOUT = 10.0
 _EVENT_TIMEOUT = 3.0
 # An event that says the same within this time is the same event: kubelet tries a pod every few seconds.
@@ -49,15 +50,44 @@ def _entry(attachment: Attachment) -> dict[str, object]:
     return entry
 
 
-def write_status(api: Api, pod: Pod, attachments: list[Attachment]) -> None:
-    """Put the status on the pod. The UID in the patch makes the server refuse it for a later pod of that name."""
-    metadata: dict[str, object] = {"annotations": {STATUS: json.dumps(status_of(attachments), indent=1)}}
+def write_status(api: Api, pod: Pod, attachments: list[Attachment]) -> bool:
+    """Put the status on the pod; whether the API server has that very pod.
+
+    The UID in the patch makes the server refuse it for a later pod of that name.
+    """
+    metadata: dict[str, object] = {"annotations": {STATUS: _text(attachments)}}
     if pod.uid:
         metadata["uid"] = pod.uid
+    return _patch(api, pod, {"metadata": metadata}, "merge-patch+json")
+
+
+def write_mirror_status(api: Api, pod: Pod, attachments: list[Attachment]) -> bool:
+    """The same for a static pod, whose mirror has a UID of its own, and the runtime's in an annotation (kubelet)."""
+    annotations = "/metadata/annotations/"
+    patch = [
+        {"op": "test", "path": f"{annotations}{_CONFIG_HASH.replace('/', '~1')}", "value": pod.uid},
+        {"op": "add", "path": f"{annotations}{STATUS.replace('/', '~1')}", "value": _text(attachments)},
+    ]
+    return _patch(api, pod, patch, "json-patch+json")
+
+
+def _text(attachments: list[Attachment]) -> str:
+    return json.dumps(status_of(attachments), indent=1)
+
+
+def _patch(api: Api, pod: Pod, body: object, kind: str) -> bool:
     path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status"
-    status, _ = api.call("PATCH", path, {"metadata": metadata}, kind="merge-patch+json", timeout=_STATUS_TIMEOUT)
-    if status in (404, 409, 422):  # 422: the UID is another one
-        _warn(f'the pod "{pod}" is gone or another one by now; its network status was not written')
+    status, _ = api.call("PATCH", path, body, kind=kind, timeout=_STATUS_TIMEOUT)
+    return status not in (404, 409, 422)  # 422: the UID is another one, or the test of a patch failed
+
+
+def write_lost_cluster(api: Api, pod: Pod, families: list[str]) -> None:
+    """Tell that services and other nodes' pods are out of reach since the default route was moved."""
+    text = (
+        f"the default route of {' and '.join(families)} left the pod network, whose IPAM names no other route: "
+        "services, the cluster's DNS and pods of other nodes are not reached"
+    )
+    _tell(api, pod, "ClusterNetworkLost", text)
 
 
 def write_event(api: Api, pod: Pod, error: CniError) -> None:
@@ -82,10 +112,11 @@ def _tell(api: Api, pod: Pod, reason: str, text: str) -> None:
     try:
         api.call("POST", f"/api/v1/namespaces/{pod.namespace}/events", body, timeout=_EVENT_TIMEOUT)
     except CniError as failure:
-        _warn(f'no event for the pod "{pod}": {failure}')
+        warn(f'no event for the pod "{pod}": {failure}')
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
+    """A line on standard error, which the runtime keeps."""
     import sys
 
     sys.stderr.write(f"netattach: {text}\n")

@@ -28,6 +28,7 @@ from .store import Record, Store
 from .watch import Watch
 
 _LONGEST_PAUSE = 600.0
+_API_SECONDS = 2.0
 
 
 class Reconciler:
@@ -53,6 +54,9 @@ class Reconciler:
         multus = multus_cache.containers(self.settings.multus_cache_dir)
         living = {record.container_id for record in records if record.netns and os.path.exists(record.netns)}
         dead = ({record.container_id for record in records} | set(held) | multus) - known - living
+        for record in records:
+            if record.untold and record.container_id in known:
+                self._tell_mirror(record)
         self._since = {one: self._since.get(one, now) for one in dead}
         self._after = {one: after for one, after in self._after.items() if one in dead}
         due = {one for one, since in self._since.items() if now - since >= self._grace}
@@ -68,6 +72,21 @@ class Reconciler:
         for text in done:
             self._say(text)
         return done
+
+    def _tell_mirror(self, record: Record) -> None:
+        """Write the network status of a static pod to its mirror, if that is there by now."""
+        from . import publish
+        from .api import Api
+
+        api = Api(self.settings.kubeconfig, _API_SECONDS)
+        try:
+            with self.store.lock(record.container_id, record.ifname, 0):
+                fresh = self.store.load(record.container_id, record.ifname)
+                if fresh and fresh.pod and publish.write_mirror_status(api, fresh.pod, fresh.attachments):
+                    fresh.untold = False
+                    self.store.save(fresh)
+        except CniError:
+            return  # another call is at work on it, or the API server is away: at the next look
 
     def _adopt(self, container_id: str) -> list[str]:
         """Take what Multus kept of a container for a record of netattach's, whose DEL needs no daemon."""

@@ -14,6 +14,9 @@ from .versions import NEWEST, SPOKEN, at_least
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
 
+# Where kubelet has a pod from: "api", or "file" or "http" for a static one.
+_SOURCE = "kubernetes.io/config.source"
+
 _NEEDED = {
     "ADD": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"),
     "CHECK": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"),
@@ -85,6 +88,12 @@ class Request:
         """The capability arguments that the runtime hands over."""
         found = self.config.get("runtimeConfig")
         return found if isinstance(found, dict) else {}
+
+    @property
+    def static(self) -> bool:
+        """Whether kubelet has the pod from a file or an address of its own, and the API server but a mirror of it."""
+        annotations = self.runtime_config.get(ANNOTATIONS)
+        return isinstance(annotations, dict) and annotations.get(_SOURCE, "api") != "api"
 
     def pod(self) -> Pod | None:
         """The pod that this call is about, by the arguments that Kubernetes' runtimes pass; None without them."""

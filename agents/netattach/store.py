@@ -28,6 +28,7 @@ class Record:
         self.netns = netns
         self.pod = pod
         self.attachments: list[Attachment] = []
+        self.untold = False  # a static pod whose mirror does not have the network status yet
 
     def to_dict(self) -> dict[str, object]:
         """What the file holds."""
@@ -39,6 +40,7 @@ class Record:
             "netns": self.netns,
             "pod": None if pod is None else {"namespace": pod.namespace, "name": pod.name, "uid": pod.uid},
             "attachments": [attachment.to_dict() for attachment in self.attachments],
+            "untold": self.untold,
         }
 
     @staticmethod
@@ -56,6 +58,7 @@ class Record:
         if not isinstance(attachments, list):
             raise TypeError("no attachments")
         record.attachments = [Attachment.from_dict(attachment) for attachment in attachments]
+        record.untold = saved.get("untold") is True
         return record
 
 

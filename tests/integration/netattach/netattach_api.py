@@ -33,6 +33,7 @@ class ApiServer:
         self.labelled: set[str] = set()  # tenants' networks, by NAMESPACE/NAME
         self.admission: dict[str, dict[str, Any]] = {kind: dict(spec) for kind, spec in ADMISSION.items()}
         self.pods: dict[str, str] = {}
+        self.mirrors: dict[str, str] = {}  # UIDs of static pods, as their mirrors' annotation has them
         self.statuses: dict[str, list[dict[str, Any]]] = {}
         self.events: list[dict[str, Any]] = []
         self.requests: list[str] = []
@@ -153,8 +154,23 @@ class _Handler(BaseHTTPRequestHandler):
             labels = {"mcastlab.io/tenant": ""} if key in self.api.labelled else {}
             self._reply(200, {"metadata": {"name": name, "namespace": namespace, "labels": labels}, "spec": spec})
 
+    def _mirror_status(self, key: str, test: dict[str, Any], add: dict[str, Any]) -> None:
+        """A JSON patch, as for static pods: the mirror's annotation has the UID that kubelet gave the pod."""
+        if key not in self.api.pods:
+            self._refusal(404, "pod gone", name=key)
+        elif (test["op"], test["path"]) != ("test", "/metadata/annotations/kubernetes.io~1config.hash"):
+            self._refusal(400, "not a test of the hash")
+        elif self.api.mirrors.get(key) != test["value"]:
+            self._refusal(422, "the server rejected our request due to an error in our request")
+        else:
+            assert (add["op"], add["path"]) == ("add", "/metadata/annotations/k8s.v1.cni.cncf.io~1network-status")
+            self.api.statuses[key] = json.loads(add["value"])
+            self._reply(200, {})
+
     def _status(self, key: str, body: Any) -> None:
-        if self.headers.get("Content-Type") != "application/merge-patch+json":
+        if self.headers.get("Content-Type") == "application/json-patch+json":
+            self._mirror_status(key, *body)
+        elif self.headers.get("Content-Type") != "application/merge-patch+json":
             self._refusal(415, "not a merge patch")
         elif key not in self.api.pods:
             self._refusal(404, "pod gone", name=key)

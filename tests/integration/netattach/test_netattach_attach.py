@@ -129,8 +129,8 @@ def test_json_annotation_asks_for_an_address(node: Node) -> None:
 
 def test_capability_that_no_plugin_has_is_refused(node: Node) -> None:
     node.nad("lan", node.macvlan())
-    pod = node.pod('[{"name": "lan", "ips": ["10.0.0.77/24"]}]')
-    assert 'the network "default/lan" cannot take "ips"' in node.call("ADD", pod).bad(7)
+    pod = node.pod('[{"name": "lan", "bandwidth": {"ingressRate": 1000}}]')
+    assert 'the network "default/lan" cannot take "bandwidth"' in node.call("ADD", pod).bad(7)
     node.nothing_left()
 
 
@@ -171,8 +171,8 @@ def test_empty_default_route_takes_the_networks_own_gateway(node: Node) -> None:
 
 def test_default_route_that_cannot_be_set_undoes_all(node: Node) -> None:
     node.nad("lan", node.macvlan("1.0.0"))
-    pod = node.pod('[{"name": "lan", "interface": "eth1", "default-route": ["192.0.2.1"]}]')
-    assert "192.0.2.1" in node.call("ADD", pod).bad(103)
+    pod = node.pod('[{"name": "lan", "interface": "eth1", "default-route": ["10.0.0.1", "10.0.0.255"]}]')
+    assert "10.0.0.1, 10.0.0.255" in node.call("ADD", pod).bad(103)
     assert pod.links() == {}
     node.nothing_left()
 

@@ -202,7 +202,11 @@ def test_a_policy_that_cannot_be_read_is_named(node: Node) -> None:
 
 @pytest.mark.parametrize(
     ("wish", "key"),
-    [({"cni-args": {"ips": ["10.0.0.11"]}}, '"cni-args"'), ({"ips": ["10.0.0.11/24"]}, '"ips"')],
+    [
+        ({"cni-args": {"ips": ["10.0.0.11"]}}, '"cni-args"'),
+        ({"ips": ["10.0.0.11/24"]}, 'cannot take "ips"'),
+        ({"mac": "02:00:00:00:00:42"}, 'cannot take "mac"'),
+    ],
 )
 def test_a_pod_asks_a_tenants_network_for_nothing_more(node: Node, wish: dict[str, object], key: str) -> None:
     node.tenants(POLICY)

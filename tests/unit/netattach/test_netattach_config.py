@@ -117,7 +117,7 @@ class Recorder(Runner):
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers = list(answers)
 
-    def run(self, command: str, ifname: str, config: dict[str, object]) -> dict[str, object]:
+    def run(self, command: str, ifname: str, config: dict[str, object], args: str = "") -> dict[str, object]:
         self.calls.append((command, json.loads(json.dumps(config))))
         return self.answers.pop(0) if self.answers else {}
 
