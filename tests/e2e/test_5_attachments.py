@@ -155,3 +155,45 @@ def test_a_lost_interface_is_told_and_comes_back_where_that_is_wanted(lab_soon: 
     assert lab_soon.kubectl("-n", NAMESPACE, "get", "pod", "stays-up", "-o", f"jsonpath={restarts}") == "1"
     assert lab_soon.kubectl("-n", NAMESPACE, "get", "pod", "once", "-o", f"jsonpath={restarts}") == "0"
     lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "stays-up", "once", "--now")
+
+
+def test_a_moved_default_route_keeps_the_cluster(lab_soon: CliLab) -> None:
+    """The pod's default route is the source host's; it still finds services by name, by the cluster's own DNS."""
+    gateway = json.loads(lab_soon.on("mcastsrc", "ip", "-4", "-json", "address", "show", "dev", "eth1"))
+    address = gateway[0]["addr_info"][0]["local"]
+    asked = [{"name": "eth1-multicast", "interface": "eth1", "default-route": [address]}]
+    add_pod(lab_soon, NAMESPACE, "routed", "sleep", "3600", networks=json.dumps(asked))
+    lab_soon.kubectl("-n", NAMESPACE, "wait", "--for=condition=Ready", "pod/routed", "--timeout=90s")
+    inside = ("-n", NAMESPACE, "exec", "routed", "--")
+    routes = lab_soon.kubectl(*inside, "ip", "-4", "route", "show", "default")
+    assert routes.split()[:5] == ["default", "via", address, "dev", "eth1"]
+    assert len(routes.splitlines()) == 1
+    found = lab_soon.kubectl(*inside, "getent", "ahostsv4", "kubernetes.default.svc.cluster.local")
+    assert found.startswith("10.96.0.1 ")
+    lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "routed", "--now")
+
+
+def test_a_static_pods_mirror_has_its_network_status(lab_soon: CliLab) -> None:
+    container = {
+        "name": "c",
+        "image": lab_soon.image("tools"),
+        "imagePullPolicy": "Never",
+        "command": ["sleep", "3600"],
+    }
+    annotations = {"k8s.v1.cni.cncf.io/networks": "eth1-multicast@eth1"}
+    metadata = {"name": "static", "namespace": NAMESPACE, "annotations": annotations}
+    spec = {"terminationGracePeriodSeconds": 0, "containers": [container]}
+    manifest = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    path = "/etc/kubernetes/manifests/static.json"
+    lab_soon.on("k8s", "sh", "-c", 'printf "%s" "$1" >"$2.new" && mv "$2.new" "$2"', "sh", manifest, path)
+    mirror = ("-n", NAMESPACE, "pods", "--field-selector", "metadata.name=static-k8s")
+
+    def status() -> str:
+        found = get(lab_soon, *mirror)["items"]
+        return str(found[0]["metadata"]["annotations"].get("k8s.v1.cni.cncf.io/network-status", "")) if found else ""
+
+    try:
+        assert '"interface": "eth1"' in until("the mirror has the status", status, 60)
+    finally:
+        lab_soon.on("k8s", "rm", path)
+        until("the static pod is gone", lambda: not get(lab_soon, *mirror)["items"], 60)
