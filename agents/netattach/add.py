@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .attachment import Attachment
 from .context import Context, detach, settle
 from .delegate import Runner
 from .errors import ALREADY_ATTACHED, INVALID_CONFIG, TRY_AGAIN, CniError
+from .later import Later
 from .request import ANNOTATIONS, NETWORKS, Pod, Request
 from .results import Result, convert
 from .store import Record, new_record
@@ -31,7 +34,7 @@ def add(request: Request) -> Result:
             )
         record = new_record(request)
         if pod is None or not wanted:
-            _attach(context, record, [context.default_attachment()])
+            _attach(context, record, context.default_attachment())
         else:
             _attach_selected(context, record, pod, wanted)
     return convert(record.attachments[0].newest_result(), request.version)
@@ -54,7 +57,7 @@ def _annotation(request: Request) -> str:
 
 
 def _attach_selected(context: Context, record: Record, pod: Pod, wanted: str) -> None:
-    """Attach with the annotation's networks. All of them are looked up before anything is attached."""
+    """Attach with the annotation's networks. They are looked up while the default network attaches."""
     from . import publish
     from .annotation import parse
     from .api import Api
@@ -62,8 +65,10 @@ def _attach_selected(context: Context, record: Record, pod: Pod, wanted: str) ->
     api = Api(context.settings.kubeconfig, context.settings.api_timeout)
     try:
         selections = parse(wanted, pod.namespace)
-        plan = [context.default_attachment(), *_planned(context, api, pod, selections)]
-        _attach(context, record, plan)
+        names = interface_names(selections, context.request.ifname)
+        first = context.default_attachment()
+        planned = Later(lambda: _planned(context, api, pod, selections, names))
+        _attach(context, record, first, planned.result)
     except CniError as error:
         if error.code != TRY_AGAIN:  # what passes by itself is kubelet's to tell; mostly it is the API that is away
             publish.write_event(api, pod, error)
@@ -95,7 +100,7 @@ def _tell_status(context: Context, api: Api, pod: Pod, record: Record) -> None:
         context.store.save(record, durable=True)
 
 
-def _planned(context: Context, api: Api, pod: Pod, selections: list[Selection]) -> list[Attachment]:
+def _planned(context: Context, api: Api, pod: Pod, selections: list[Selection], names: list[str]) -> list[Attachment]:
     from .limits import Limits
     from .nads import Networks
     from .trust import Trust
@@ -103,7 +108,6 @@ def _planned(context: Context, api: Api, pod: Pod, selections: list[Selection]) 
     trust = Trust(api, context.settings)
     limits = Limits(context.store, trust, pod)
     limits.selections(selections)
-    names = interface_names(selections, context.request.ifname)
     networks = Networks(api, context.settings, trust)
     planned = []
     for selection, ifname in zip(selections, names, strict=True):
@@ -141,18 +145,23 @@ def interface_names(selections: list[Selection], first: str) -> list[str]:
     return names
 
 
-def _attach(context: Context, record: Record, plan: list[Attachment]) -> None:
-    """Run the plan's ADDs in order; after a failure, DEL what was done and what was tried, and forget it."""
+def _attach(context: Context, record: Record, first: Attachment, others: Callable[[], list[Attachment]] = list) -> None:
+    """Run the ADDs in order; after a failure, DEL what was done and what was tried, and forget it."""
     runner = context.own_runner()
     try:
-        for attachment in plan:
-            _remember(context, record, attachment)
-            attachment.add(runner)
-        _move_default_route(plan, record.netns)
+        _add(context, record, runner, first)
+        for attachment in others():
+            _add(context, record, runner, attachment)
+        _move_default_route(record.attachments, record.netns)
         context.store.save(record, durable=True)
     except Exception as error:
         _roll_back(context, record, runner, error)
         raise
+
+
+def _add(context: Context, record: Record, runner: Runner, attachment: Attachment) -> None:
+    _remember(context, record, attachment)
+    attachment.add(runner)
 
 
 def _remember(context: Context, record: Record, attachment: Attachment) -> None:
