@@ -91,6 +91,11 @@ class CliLab:
         return self("ssh", host, "--", *command, code=code).stdout
 
     @property
+    def attacher(self) -> str:
+        """What lab.yml asks for."""
+        return "multus" if "attacher: multus" in (self.folder / "lab.yml").read_text() else "netattach"
+
+    @property
     def state(self) -> Path:
         return self.folder / ".mcastlab" / self.name
 

@@ -161,8 +161,18 @@ def test_an_administrator_writes_without_the_label_and_takes_it_off(tenants: Cli
     tenants.kubectl("-n", "video", "delete", NAD, "judged")
 
 
+def refused(lab: CliLab, pod: str) -> str:
+    """What an Event says of the pod's attachment, if there is one."""
+    query = f"reason=FailedNetworkAttachment,involvedObject.name={pod}"
+    events = get(lab, "-n", "video", "events", "--field-selector", query)["items"]
+    return str(events[0]["message"]) if events else ""
+
+
 def test_a_tenants_pod_attaches_and_one_that_is_refused_is_told(tenants: CliLab) -> None:
-    """The second is refused by netattach itself: the network was there before the admission policy came."""
+    """The second is refused by netattach itself: the network was there before the admission policy came.
+
+    Multus runs what stands there: the check alone tells of it.
+    """
     create(tenants, nad("own", PLAIN))
     policy = tenants("render", "tenants").stdout
     tenants.kubectl("delete", *ADMISSION)
@@ -178,14 +188,11 @@ def test_a_tenants_pod_attaches_and_one_that_is_refused_is_told(tenants: CliLab)
     for name, network in (("works", "own"), ("waits", "early")):
         add_pod(tenants, "video", name, "sleep", "600", networks=network)
     tenants.kubectl("-n", "video", "wait", "--for=condition=Ready", "pod/works", "--timeout=60s")
-
-    def told() -> str:
-        query = "reason=FailedNetworkAttachment,involvedObject.name=waits"
-        events = get(tenants, "-n", "video", "events", "--field-selector", query)["items"]
-        return str(events[0]["message"]) if events else ""
-
-    said = str(until("the pod is told", told, 60))
-    assert '"video/early" is not one that namespace "video" may have' in said
+    if tenants.attacher == "multus":
+        tenants.kubectl("-n", "video", "wait", "--for=condition=Ready", "pod/waits", "--timeout=60s")
+    else:
+        said = str(until("the pod is told", lambda: refused(tenants, "waits"), 60))
+        assert '"video/early" is not one that namespace "video" may have' in said
     tenants.kubectl("-n", "video", "delete", "pod", "works", "waits", "--now")
     tenants.kubectl("-n", "video", "delete", NAD, "own", "early")
     assert tenants.report("check", "tenant-networks")["checks"][0]["status"] == "passed"
@@ -220,6 +227,9 @@ def test_a_bridge_of_a_tenants_does_not_stop_the_switch(tenants: CliLab) -> None
 
 def test_the_policy_on_the_node_is_roots_alone(lab: CliLab) -> None:
     path = "/etc/cni/net.d/netattach.d/tenants.json"
+    if lab.attacher == "multus":  # it would not read it
+        lab.on("k8s", "test", "!", "-e", path)
+        return
     assert lab.on("k8s", "stat", "-c", "%a %U", path).split() == ["600", "root"]
     wanted = yaml.safe_load(lab("render", "inventory").stdout)["all"]["vars"]["mcastlab_tenants"]
     assert json.loads(lab.on("k8s", "cat", path)) == wanted
