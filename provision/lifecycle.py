@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from provision import attacher, pipeline
 from provision.collect import collect
@@ -121,25 +122,14 @@ def render(lab: Lab, what: str | None) -> None:
         sys.stdout.write(rendered(kind, lab))
 
 
-def ssh(lab: Lab, state: RunState, host: str, command: Sequence[str]) -> int:
-    """Run `ssh` to a host of the lab, in the foreground; return its exit code."""
-    import shlex
-    import subprocess
+def ssh(lab: Lab, state: RunState, host: str, command: Sequence[str]) -> NoReturn:
+    """Become `ssh` to a host of the lab, whose exit code is then the command's."""
+    from provision.ssh_login import become_ssh
 
     if host not in (names := [entry.name for entry in lab.hosts]):
         raise InputError(f"The lab has no host '{host}'", remedy=f"Its hosts: {', '.join(names)}")
     state.machines = state.provider.machines(lab)
-    machine = state.machine(host)
-    if machine.key_file and not machine.key_file.exists():
-        raise HostError("The lab's key is gone", where=str(machine.key_file), remedy="`mcastlab up` makes a new one")
-    argv = ["ssh", "-p", str(machine.port), "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR"]
-    argv += ["-o", f"UserKnownHostsFile={machine.known_hosts}"]
-    if machine.key_file:
-        argv += ["-i", str(machine.key_file), "-o", "IdentitiesOnly=yes"]
-    if command and machine.become:  # as on all other hosts, a command is root's
-        command = ["sudo", "-n", "--", *command]
-    argv += [f"{machine.user}@{machine.address}"] + ([shlex.join(command)] if command else [])
-    return subprocess.run(argv, check=False).returncode  # the terminal is the user's: no capture, no time limit
+    become_ssh(state.machine(host), command)
 
 
 def kubeconfig(state: RunState) -> str:

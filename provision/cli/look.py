@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -47,10 +46,16 @@ def render(
         lifecycle.render(open_lab(lab, provider=provider)[0], what)
 
 
-@app.command(epilog="Examples: mcastlab ssh k8s · mcastlab ssh mcastsrc -- ip maddr show dev eth1")
+@app.command(
+    epilog="Examples: mcastlab ssh k8s · mcastlab ssh mcastsrc -- ip maddr show dev eth1 ·"
+    " mcastlab ssh k8s -- 'dmesg | tail'"
+)
 def ssh(
     host: Annotated[str, typer.Argument(help="A host of the lab, for instance k8s.", autocompletion=_hosts)],
-    command: Annotated[list[str] | None, typer.Argument(help="A command; a shell if none.")] = None,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="One word is a shell's line, several are a command and its arguments; a shell if none."),
+    ] = None,
     lab: LabFile = None,
     provider: ProviderOption = None,
     debug: Debug = False,
@@ -59,7 +64,7 @@ def ssh(
     from provision import lifecycle
 
     with clean_end(debug=debug):
-        sys.exit(lifecycle.ssh(*open_lab(lab, provider=provider), host, command or []))
+        lifecycle.ssh(*open_lab(lab, provider=provider), host, command or [])
 
 
 @app.command(epilog='Example: export KUBECONFIG="$(mcastlab kubeconfig)"')
