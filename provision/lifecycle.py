@@ -18,22 +18,26 @@ from provision.leftovers import end_leftovers
 from provision.lock import lab_lock
 from provision.report import publish
 from provision.state import RunState
-from provision.ui import console
+from provision.typed import Typed
+from provision.ui import Progress, console
 
-_NEXT = """
-The lab '{name}' is up. What to type next:
-  mcastlab status                      what runs
-  mcastlab check                       prove again that multicast works
-  mcastlab ssh k8s                     a shell on a host
-  export KUBECONFIG="$(mcastlab kubeconfig)"
-  mcastlab down                        remove it all"""
+
+def what_next(lab: Lab, typed: Typed) -> list[tuple[str, str]]:
+    """(command, what it does) for whoever has just brought `lab` up, ready to paste."""
+    return [
+        (typed.command("status"), "what runs"),
+        (typed.command("check"), "prove again that multicast works"),
+        (typed.command(f"ssh {lab.control_plane.name}"), "a shell on a host"),
+        (f'export KUBECONFIG="$({typed.command("kubeconfig")})"', "for kubectl"),
+        (typed.command("down"), "remove it all"),
+    ]
 
 
 def up(lab: Lab, state: RunState, *, dry_run: bool, json: Path | None, junit: Path | None) -> None:
     """Bring the lab up; on failure collect the logs before the error is passed on."""
     if dry_run:
         for name, plan in pipeline.plan(lab, state):
-            print(f"{name:<11} would {plan}")
+            print(f"{name:<11} would {state.progress.typed.completed(plan)}")
         return
     progress = state.progress
     with lab_lock(state.directory, lab.name, "up"):
@@ -51,7 +55,15 @@ def up(lab: Lab, state: RunState, *, dry_run: bool, json: Path | None, junit: Pa
             state.withdraw_early()
             if state.results:
                 publish(lab, state, json, junit)
-    progress.say(_NEXT.format(name=lab.name))
+    _say_what_next(lab, progress)
+
+
+def _say_what_next(lab: Lab, progress: Progress) -> None:
+    commands = what_next(lab, progress.typed)
+    width = max(len(command) for command, _ in commands)
+    progress.say(f"\nThe lab '{lab.name}' is up. What to type next:")
+    for command, what in commands:
+        progress.say(f"  {command:<{width}}  {what}")
 
 
 def _end_leftovers(state: RunState) -> None:

@@ -14,6 +14,7 @@ from provision.lock import lab_lock
 from provision.report import publish
 from provision.session import open_cluster
 from provision.state import RunState
+from provision.typed import Typed
 from provision.ui import Progress, Verbosity, console
 
 
@@ -40,7 +41,7 @@ def check(
 
 
 def check_foreign(
-    kubeconfig: Path,
+    typed: Typed,
     names: Sequence[str],
     verbosity: Verbosity,
     *,
@@ -56,8 +57,8 @@ def check_foreign(
     if junit:
         raise InputError("--junit describes a lab's run", remedy="With --kubeconfig use --json FILE")
     named = _named(names, namespace, every=every)
-    kube = open_cluster(kubeconfig, None)
-    progress = Progress(console(stderr=True), verbosity)
+    kube = open_cluster(typed)
+    progress = Progress(console(stderr=True), verbosity, typed)
     foreign.check(kube, named, progress, every=every, namespace=namespace or "", image=image, json=json)
 
 
