@@ -29,6 +29,7 @@ def what_next(lab: Lab, typed: Typed) -> list[tuple[str, str]]:
         (typed.command("check"), "prove again that multicast works"),
         (typed.command(f"ssh {lab.control_plane.name}"), "a shell on a host"),
         (f'export KUBECONFIG="$({typed.command("kubeconfig")})"', "for kubectl"),
+        (typed.command("load IMAGE"), "an image of yours onto the nodes"),
         (typed.command("down"), "remove it all"),
     ]
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from provision import artifacts
 from provision.config import Lab
-from provision.errors import HostError, InputError
+from provision.errors import InputError
 from provision.lock import lab_lock
 from provision.report import publish
 from provision.session import open_cluster
@@ -84,13 +84,7 @@ def _named(names: Sequence[str], namespace: str | None, *, every: bool) -> Seque
 
 def _attach(lab: Lab, state: RunState) -> None:
     """Find the running lab again: its machines and artifacts; raises HostError when it is not up."""
-    state.machines = state.provider.machines(lab)
-    missing = {host.name for host in lab.hosts} - {machine.name for machine in state.machines}
-    if missing or not state.directory.kubeconfig.exists():
-        raise HostError(
-            f"Lab '{lab.name}' is not up" + (f": no running host {', '.join(sorted(missing))}" if missing else ""),
-            remedy="Run `mcastlab up`",
-        )
+    state.find(lab)
     state.bundle = artifacts.ensure(state.progress.report)
 
 
