@@ -32,6 +32,7 @@ class Wanted:
         """Write it as an archive of its own, and tell how much of it is done."""
         with opened(self.source.file, self.source.called) as archive:
             archive.write(self.image, self.names, _Told(self, progress, target))
+        progress.passing(f"{self.names[0]}: containerd unpacks it")
 
 
 def read(name: str, called: str, scratch: ExitStack, progress: Progress) -> list[Wanted]:
