@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
 import pytest
 import typer
+from rich.console import Console
 
 from provision import config
+from provision.checks import Check, runner
+from provision.checks.result import Outcome
 from provision.cli import app
+from provision.errors import HostError
 from provision.lifecycle import what_next
 from provision.typed import Typed
+from provision.ui import Progress
 from tests.unit.test_cli import commands
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,3 +136,36 @@ def test_options_stand_before_the_command_for_a_host() -> None:
     typed = Typed(Path("second.yml"))
     assert typed.command("ssh k8s -- df -h /") == "mcastlab ssh k8s --lab second.yml -- df -h /"
     assert typed.command("down --lab FILE") == "mcastlab down --lab FILE"
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["kubeconfig"], "Run `mcastlab up --lab 'other lab.yml'`"),
+        (["kubeconfig", "--provider", "ssh"], "Run `mcastlab up --lab 'other lab.yml' --provider ssh`"),
+        (["multicast", "status"], "Run `mcastlab up --lab 'other lab.yml'`, or name one: --kubeconfig FILE"),
+        (["logs", "there"], "Run `mcastlab up --lab 'other lab.yml' --provider vagrant`"),
+    ],
+    ids=["kubeconfig", "provider", "multicast", "logs"],
+)
+def test_errors_are_printed_with_the_lab_that_was_meant(words: list[str], remedy: str, tmp_path: Path) -> None:
+    (tmp_path / "other lab.yml").write_text("name: other\n")
+    more = ["--provider", "vagrant"] if words[0] == "logs" else []
+    argv = [Path(sys.executable).parent / "mcastlab", *words, "--lab", "other lab.yml", *more]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert done.stderr.endswith(f"  remedy: {remedy}\n")
+
+
+def test_progress_and_results_of_checks_are_printed_with_the_lab_that_was_meant() -> None:
+    out = io.StringIO()
+    Progress(Console(file=out, width=200), typed=MEANT).report("`mcastlab down`, then `mcastlab up`")
+    options = "--lab 'my labs/other lab.yml' --provider vagrant"
+    assert out.getvalue().strip() == f"`mcastlab down {options}`, then `mcastlab up {options}`"
+    check = Check("one", "", lambda _bench: raising())
+    bench: Any = SimpleNamespace(typed=MEANT, lacks=lambda _needs: "")
+    assert runner._outcome(check, bench).evidence == (f"remedy: See `mcastlab logs DIR {options}`",)
+
+
+def raising() -> Outcome:
+    raise HostError("It is broken", remedy="See `mcastlab logs DIR`")
