@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -40,10 +42,7 @@ def read(name: str, called: str, scratch: ExitStack, progress: Progress) -> list
 
     `scratch` keeps copies until it is closed. Raises InputError for what is no image, or none for this machine.
     """
-    home = Store.of_user().home / "tmp"
-    home.mkdir(parents=True, exist_ok=True)
-    folder = Path(scratch.enter_context(tempfile.TemporaryDirectory(dir=home, prefix="load.")))
-    source = find(name, folder, progress.report)
+    source = find(name, _folder(scratch), progress.report)
     progress.report(f"reading and checking {source.called}")
     with opened(source.file, source.called) as archive:
         images = archive.images(architecture())
@@ -52,6 +51,16 @@ def read(name: str, called: str, scratch: ExitStack, progress: Progress) -> list
         if called and len(images) > 1:
             raise archive.wrong(f"There are {len(images)} images in it, and one name for them", "Leave out --as")
         return [_checked(source, archive, image, called) for image in images]
+
+
+def _folder(scratch: ExitStack) -> Path:
+    """A folder for copies, which can be large; those of commands that were killed are removed first."""
+    home = Store.of_user().home / "tmp"
+    home.mkdir(parents=True, exist_ok=True)
+    for stale in home.glob("load.*"):
+        if not Path("/proc", stale.name.split(".")[1]).exists():
+            shutil.rmtree(stale, ignore_errors=True)
+    return Path(scratch.enter_context(tempfile.TemporaryDirectory(dir=home, prefix=f"load.{os.getpid()}.")))
 
 
 def _checked(source: Source, archive: Archive, image: Found, called: str) -> Wanted:

@@ -57,6 +57,17 @@ def test_archives_and_folders_of_each_kind_give_the_same_image(tmp_path: Path) -
     assert {(item.names, item.config) for (item,) in found} == {((NAME,), found[0][0].config)}
 
 
+def test_copies_of_a_command_that_was_killed_are_removed_and_those_of_one_that_runs_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "cache" / "tmp"
+    killed, runs = folder / "load.4194305.x", folder / f"load.{os.getppid()}.x"  # beyond any process's number
+    killed.mkdir(parents=True)
+    (killed / "image.tar").touch()
+    runs.mkdir()
+    given(str(app(tmp_path)))
+    assert list(folder.iterdir()) == [runs]
+    runs.rmdir()
+
+
 def test_several_images_of_one_archive(tmp_path: Path) -> None:
     image_archives.write(tmp_path / "two.tar", "theirs/one:1", "theirs/two:2")
     assert [item.names for item in given("two.tar")] == [("docker.io/theirs/one:1",), ("docker.io/theirs/two:2",)]
