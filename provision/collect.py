@@ -61,7 +61,8 @@ def collect(lab: Lab, state: RunState, directory: Path) -> None:
             try:
                 _from_host(remotes.get(machine.name), commands, directory / machine.name)
             except McastlabError as error:
-                write_whole(directory / f"{machine.name}.unreachable", f"{error}\n")
+                told = state.progress.typed.completed(str(error))
+                write_whole(directory / f"{machine.name}.unreachable", f"{told}\n")
     for log in state.directory.logs.glob("*.log"):
         shutil.copy2(log, directory / f"ansible-{log.name}")
 

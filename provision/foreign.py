@@ -29,7 +29,7 @@ def check(
     known = _images(kube)
     context = Context(
         config.load(None), kube, Remotes([]), image or known.get("tools", ""), known.get("discovery", ""),
-        foreign=True, namespace=namespace,
+        foreign=True, namespace=namespace, typed=progress.typed,
     )  # fmt: skip
     run = CheckRun.begin(names, context, every=every)
     results = run.results(lambda result: progress.report(result.line().plain))

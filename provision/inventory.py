@@ -11,6 +11,7 @@ from provision.config import Host, Lab
 from provision.errors import HostError
 from provision.networks.tenants import policy
 from provision.providers.base import Machine
+from provision.ssh_connect import openssh_options
 
 BUNDLE_DIR = "/opt/mcastlab/bundle"
 _GROUPS = {"control-plane": "control_plane", "source": "sources"}
@@ -92,11 +93,7 @@ def _whole(
 
 
 def _endpoint(machine: Machine) -> dict[str, Any]:
-    # ssh_config(5) takes several files apart at blanks, unless quoted, and replaces tokens that begin with %.
-    known_hosts = str(machine.known_hosts).replace("%", "%%")
-    options = [f'UserKnownHostsFile="{known_hosts}"', "StrictHostKeyChecking=yes"]
-    if machine.key_file:
-        options.append("IdentitiesOnly=yes")
+    options = openssh_options(machine)
     return {
         "ansible_host": machine.address,
         "ansible_port": machine.port,

@@ -97,7 +97,8 @@ def _context(lab: Lab, state: RunState, kube: Kube, remotes: Remotes, namespace:
     if state.bundle is None:
         raise HostError("Checks ran before the artifacts were known")
     images = state.bundle.images()
-    return Context(lab, kube, remotes, images["tools"], images["discovery"], namespace=namespace)
+    tools, discovery, typed = images["tools"], images["discovery"], state.progress.typed
+    return Context(lab, kube, remotes, tools, discovery, namespace=namespace, typed=typed)
 
 
 def _report(state: RunState) -> Callable[[Result], None]:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from provision import attacher, pipeline
 from provision.collect import collect
@@ -17,22 +18,27 @@ from provision.leftovers import end_leftovers
 from provision.lock import lab_lock
 from provision.report import publish
 from provision.state import RunState
-from provision.ui import console
+from provision.typed import Typed
+from provision.ui import Progress, console
 
-_NEXT = """
-The lab '{name}' is up. What to type next:
-  mcastlab status                      what runs
-  mcastlab check                       prove again that multicast works
-  mcastlab ssh k8s                     a shell on a host
-  export KUBECONFIG="$(mcastlab kubeconfig)"
-  mcastlab down                        remove it all"""
+
+def what_next(lab: Lab, typed: Typed) -> list[tuple[str, str]]:
+    """(command, what it does) for whoever has just brought `lab` up, ready to paste."""
+    return [
+        (typed.command("status"), "what runs"),
+        (typed.command("check"), "prove again that multicast works"),
+        (typed.command(f"ssh {lab.control_plane.name}"), "a shell on a host"),
+        (f'export KUBECONFIG="$({typed.command("kubeconfig")})"', "for kubectl"),
+        (typed.command("load IMAGE"), "an image of yours onto the nodes"),
+        (typed.command("down"), "remove it all"),
+    ]
 
 
 def up(lab: Lab, state: RunState, *, dry_run: bool, json: Path | None, junit: Path | None) -> None:
     """Bring the lab up; on failure collect the logs before the error is passed on."""
     if dry_run:
         for name, plan in pipeline.plan(lab, state):
-            print(f"{name:<11} would {plan}")
+            print(f"{name:<11} would {state.progress.typed.completed(plan)}")
         return
     progress = state.progress
     with lab_lock(state.directory, lab.name, "up"):
@@ -50,7 +56,15 @@ def up(lab: Lab, state: RunState, *, dry_run: bool, json: Path | None, junit: Pa
             state.withdraw_early()
             if state.results:
                 publish(lab, state, json, junit)
-    progress.say(_NEXT.format(name=lab.name))
+    _say_what_next(lab, progress)
+
+
+def _say_what_next(lab: Lab, progress: Progress) -> None:
+    commands = what_next(lab, progress.typed)
+    width = max(len(command) for command, _ in commands)
+    progress.say(f"\nThe lab '{lab.name}' is up. What to type next:")
+    for command, what in commands:
+        progress.say(f"  {command:<{width}}  {what}")
 
 
 def _end_leftovers(state: RunState) -> None:
@@ -121,25 +135,14 @@ def render(lab: Lab, what: str | None) -> None:
         sys.stdout.write(rendered(kind, lab))
 
 
-def ssh(lab: Lab, state: RunState, host: str, command: Sequence[str]) -> int:
-    """Run `ssh` to a host of the lab, in the foreground; return its exit code."""
-    import shlex
-    import subprocess
+def ssh(lab: Lab, state: RunState, host: str, command: Sequence[str]) -> NoReturn:
+    """Become `ssh` to a host of the lab, whose exit code is then the command's."""
+    from provision.ssh_login import become_ssh
 
     if host not in (names := [entry.name for entry in lab.hosts]):
         raise InputError(f"The lab has no host '{host}'", remedy=f"Its hosts: {', '.join(names)}")
     state.machines = state.provider.machines(lab)
-    machine = state.machine(host)
-    if machine.key_file and not machine.key_file.exists():
-        raise HostError("The lab's key is gone", where=str(machine.key_file), remedy="`mcastlab up` makes a new one")
-    argv = ["ssh", "-p", str(machine.port), "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR"]
-    argv += ["-o", f"UserKnownHostsFile={machine.known_hosts}"]
-    if machine.key_file:
-        argv += ["-i", str(machine.key_file), "-o", "IdentitiesOnly=yes"]
-    if command and machine.become:  # as on all other hosts, a command is root's
-        command = ["sudo", "-n", "--", *command]
-    argv += [f"{machine.user}@{machine.address}"] + ([shlex.join(command)] if command else [])
-    return subprocess.run(argv, check=False).returncode  # the terminal is the user's: no capture, no time limit
+    become_ssh(state.machine(host), command)
 
 
 def kubeconfig(state: RunState) -> str:

@@ -9,11 +9,12 @@ from rich.table import Table
 
 from provision import artifacts
 from provision.config import Lab
-from provision.errors import HostError, InputError
+from provision.errors import InputError
 from provision.lock import lab_lock
 from provision.report import publish
 from provision.session import open_cluster
 from provision.state import RunState
+from provision.typed import Typed
 from provision.ui import Progress, Verbosity, console
 
 
@@ -40,7 +41,7 @@ def check(
 
 
 def check_foreign(
-    kubeconfig: Path,
+    typed: Typed,
     names: Sequence[str],
     verbosity: Verbosity,
     *,
@@ -56,8 +57,8 @@ def check_foreign(
     if junit:
         raise InputError("--junit describes a lab's run", remedy="With --kubeconfig use --json FILE")
     named = _named(names, namespace, every=every)
-    kube = open_cluster(kubeconfig, None)
-    progress = Progress(console(stderr=True), verbosity)
+    kube = open_cluster(typed)
+    progress = Progress(console(stderr=True), verbosity, typed)
     foreign.check(kube, named, progress, every=every, namespace=namespace or "", image=image, json=json)
 
 
@@ -83,13 +84,7 @@ def _named(names: Sequence[str], namespace: str | None, *, every: bool) -> Seque
 
 def _attach(lab: Lab, state: RunState) -> None:
     """Find the running lab again: its machines and artifacts; raises HostError when it is not up."""
-    state.machines = state.provider.machines(lab)
-    missing = {host.name for host in lab.hosts} - {machine.name for machine in state.machines}
-    if missing or not state.directory.kubeconfig.exists():
-        raise HostError(
-            f"Lab '{lab.name}' is not up" + (f": no running host {', '.join(sorted(missing))}" if missing else ""),
-            remedy="Run `mcastlab up`",
-        )
+    state.find(lab)
     state.bundle = artifacts.ensure(state.progress.report)
 
 

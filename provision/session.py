@@ -6,20 +6,18 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from provision.errors import HostError, InputError, McastlabError
 from provision.paths import StateDir
+from provision.typed import DEFAULT_LAB_FILE, Typed
 from provision.ui import Progress, Verbosity, console
 
 if TYPE_CHECKING:
     from provision.config import Lab
     from provision.kube import Kube
     from provision.state import RunState
-
-DEFAULT_LAB_FILE = Path("lab.yml")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -30,34 +28,33 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
 
 
-def open_lab(
-    lab_file: Path | None, verbosity: Verbosity = Verbosity.NORMAL, provider: str | None = None
-) -> tuple[Lab, RunState]:
-    """The lab of `lab_file` (default: lab.yml here, which may be missing) and a fresh run state for it.
+def open_lab(typed: Typed, verbosity: Verbosity = Verbosity.NORMAL) -> tuple[Lab, RunState]:
+    """The lab that is meant (default: lab.yml here, which may be missing) and a fresh run state for it.
 
-    `provider` takes the place of the one that the file names.
+    A provider that was typed takes the place of the one that the file names.
     """
     from provision import config  # late, so that --help and completion stay fast
     from provision.state import RunState, make_provider
 
-    path = lab_file or DEFAULT_LAB_FILE
-    lab = config.load(path if lab_file or path.exists() else None)
-    if provider:
-        lab = lab.model_copy(update={"provider": str(provider)})
+    path = typed.lab or DEFAULT_LAB_FILE
+    lab = config.load(path if typed.lab or path.exists() else None)
+    if typed.provider:
+        lab = lab.model_copy(update={"provider": str(typed.provider)})
     directory = StateDir.of(path, lab.name)
-    progress = Progress(console(stderr=True), verbosity)
+    progress = Progress(console(stderr=True), verbosity, typed)
     return lab, RunState(directory, make_provider(lab, directory), progress)
 
 
-def open_cluster(kubeconfig: Path | None, lab_file: Path | None) -> Kube:
-    """The cluster of `kubeconfig`, or the lab's; no lab.yml is read where a kubeconfig is named.
+def open_cluster(typed: Typed) -> Kube:
+    """The cluster whose kubeconfig was named, or the lab's; no lab.yml is read where a kubeconfig is named.
 
     Raises InputError or HostError where there is no such file.
     """
     from provision.kube import Kube
 
+    kubeconfig = typed.kubeconfig
     if kubeconfig is None:
-        path = open_lab(lab_file)[1].directory.kubeconfig
+        path = open_lab(typed)[1].directory.kubeconfig
         if not path.exists():
             raise HostError(
                 "There is no lab's kubeconfig",
@@ -71,10 +68,10 @@ def open_cluster(kubeconfig: Path | None, lab_file: Path | None) -> Kube:
 
 
 @contextmanager
-def clean_end(*, debug: bool, after_a_stop: str = "") -> Iterator[None]:
+def clean_end(typed: Typed, *, debug: bool, after_a_stop: str = "") -> Iterator[None]:
     """Turn signals into an orderly unwinding and errors into their message and exit code.
 
-    `after_a_stop` is what can be done once the command has been stopped.
+    `after_a_stop` is what can be done once the command has been stopped; `typed` completes what is suggested.
 
     SIGTERM unwinds like Ctrl-C, so that every `finally` runs and nothing that was started is left behind.
     """
@@ -92,9 +89,10 @@ def clean_end(*, debug: bool, after_a_stop: str = "") -> Iterator[None]:
     except McastlabError as error:
         if debug:
             errors.print_exception()
-        errors.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        errors.print(typed.completed(str(error)), style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except Interrupted as error:
         name = signal.Signals(error.number).name
-        errors.print(f"Stopped by {name}. {after_a_stop}".rstrip(), highlight=False, markup=False)
+        next_step = typed.completed(after_a_stop)
+        errors.print(f"Stopped by {name}. {next_step}".rstrip(), highlight=False, markup=False, soft_wrap=True)
         sys.exit(128 + error.number)

@@ -18,6 +18,7 @@ def connect(machine: Machine) -> SSHClient:
     """A connection that trusts only the machine's known_hosts; raises HostError, or InputError for a key file."""
     import paramiko
 
+    require_key(machine)
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
@@ -53,9 +54,7 @@ def _explained(error: Exception, machine: Machine) -> Exception:
     if isinstance(error, paramiko.AuthenticationException) or str(error) == "No authentication methods available":
         return _refused(machine)
     if isinstance(error, paramiko.SSHException) and "known_hosts" in str(error):
-        return HostError(
-            f"Host '{machine.name}' has no pinned host key", where=endpoint(machine), remedy=_unknown_key(machine)
-        )
+        return unpinned(machine)
     if isinstance(error, (paramiko.SSHException, OSError)):
         reason = str(error).removeprefix("[Errno None] ") or type(error).__name__
         return HostError(
@@ -66,6 +65,15 @@ def _explained(error: Exception, machine: Machine) -> Exception:
             + " and that sshd answers on that port",
         )
     return error
+
+
+def require_key(machine: Machine) -> None:
+    """Raises HostError where the lab's own key is not there any more, InputError where it is the user's."""
+    if machine.key_file is None or machine.key_file.exists():
+        return
+    if machine.borrowed:
+        raise _unreadable(machine.key_file, machine.name, "No such file or directory")
+    raise HostError("The lab's key is gone", where=str(machine.key_file), remedy="`mcastlab up` makes a new one")
 
 
 def _load_key(key_file: Path, host: str) -> PKey:
@@ -82,11 +90,22 @@ def _load_key(key_file: Path, host: str) -> PKey:
         ) from error
     except (OSError, ValueError, paramiko.SSHException) as error:
         reason = getattr(error, "strerror", "") or str(error)
-        raise InputError(
-            f"The key for host '{host}' cannot be read: {reason}",
-            where=str(key_file),
-            remedy="Correct its path; it begins at lab.yml",
-        ) from error
+        raise _unreadable(key_file, host, reason) from error
+
+
+def _unreadable(key_file: Path, host: str, reason: str) -> InputError:
+    return InputError(
+        f"The key for host '{host}' cannot be read: {reason}",
+        where=str(key_file),
+        remedy="Correct its path; it begins at lab.yml",
+    )
+
+
+def unpinned(machine: Machine) -> HostError:
+    """The error for a host whose key is in no file of known hosts."""
+    return HostError(
+        f"Host '{machine.name}' has no pinned host key", where=endpoint(machine), remedy=_unknown_key(machine)
+    )
 
 
 def _refused(machine: Machine) -> HostError:
@@ -122,6 +141,26 @@ def _unknown_key(machine: Machine) -> str:
         f"`ssh-keyscan -p {machine.port} {machine.address} >> {machine.known_hosts}`, once its fingerprint is the one"
         " that `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` shows on the host's own console"
     )
+
+
+def openssh_options(machine: Machine) -> list[str]:
+    """As OpenSSH takes them after `-o`: the pinned host key and no other, the machine's key and no other.
+
+    ssh_config(5) takes several files apart at blanks, unless quoted, and replaces tokens that begin with %.
+    """
+    options = [f"UserKnownHostsFile={_path(machine.known_hosts)}", "StrictHostKeyChecking=yes"]
+    if machine.key_file:
+        options.append("IdentitiesOnly=yes")
+    return options
+
+
+def openssh_key(key_file: Path) -> str:
+    """The option that names the private key."""
+    return f"IdentityFile={_path(key_file)}"
+
+
+def _path(path: Path) -> str:
+    return '"' + str(path).replace("%", "%%") + '"'
 
 
 def endpoint(machine: Machine) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provision.config import Lab
-from provision.errors import InputError
+from provision.errors import HostError, InputError
 from provision.paths import StateDir
 from provision.providers.base import Machine, Provider
 from provision.ui import Progress
@@ -34,6 +34,16 @@ class RunState:
         if self.early:
             self.early.withdraw()
             self.early = None
+
+    def find(self, lab: Lab) -> None:
+        """Find the machines of a lab that is up again; raises HostError, naming what does not run, when it is not."""
+        self.machines = self.provider.machines(lab)
+        missing = sorted({host.name for host in lab.hosts} - {machine.name for machine in self.machines})
+        if missing or not self.directory.kubeconfig.exists():
+            raise HostError(
+                f"Lab '{lab.name}' is not up" + (f": no running host {', '.join(missing)}" if missing else ""),
+                remedy="Run `mcastlab up`",
+            )
 
     def machine(self, name: str) -> Machine:
         """The running machine `name`; raises InputError, naming those that there are."""

@@ -36,7 +36,7 @@ def gather(lab: Lab, state: RunState) -> dict[str, Any]:
         "cluster_error": "",
     }
     if not state.directory.kubeconfig.exists():
-        facts["cluster_error"] = "no kubeconfig: `mcastlab up` has not got that far"
+        facts["cluster_error"] = state.progress.typed.completed("no kubeconfig: `mcastlab up` has not got that far")
         return facts
     try:
         kube = Kube(state.directory.kubeconfig)

@@ -13,6 +13,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from provision.typed import Typed
+
 _WIDE = 200  # columns off a terminal, where nothing has to fit a screen and a cut line is a lost one
 
 
@@ -50,6 +52,7 @@ class Progress:
 
     console: Console
     verbosity: Verbosity = Verbosity.NORMAL
+    typed: Typed = field(default_factory=Typed)
     stages: list[StageLine] = field(default_factory=list)
     _detail: str = ""
     _live: Live | None = None
@@ -67,7 +70,9 @@ class Progress:
             self._live.update(self._running())
 
     def say(self, line: RenderableType) -> None:
-        """A line that stays, unless the user asked for quiet."""
+        """A line that stays, unless the user asked for quiet; commands that a text suggests are completed."""
+        if isinstance(line, str):
+            line = self.typed.completed(line)
         if self.verbosity > Verbosity.QUIET:
             self.console.print(line, soft_wrap=True, highlight=False, markup=False)
 

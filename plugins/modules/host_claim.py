@@ -142,7 +142,7 @@ def refusals(lab, carries_pods):
     if holder == lab:
         return []
     if holder:
-        remedy = "`mcastlab down` with that lab's file, or take another host"
+        remedy = "`mcastlab down --lab FILE` with that lab's file, or take another host"
         return [(f"is a host of lab '{holder}' already", remedy)]
     found = {}
     for path, whose, leave in CLUSTERS:

@@ -7,12 +7,12 @@ import hashlib
 import json
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from provision.errors import InputError
 
@@ -20,8 +20,15 @@ _CHUNK = 1 << 20
 _SMALL = 8 << 20  # no manifest or configuration is larger
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_AGAIN = "Save or download it again"
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 _INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+
+
+class SupportsWrite(Protocol):
+    """What an archive can be written to: a file, or the input of a command."""
+
+    def write(self, data: bytes, /) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,8 @@ class Found:
 class Archive:
     """An open archive; every method raises InputError, with the file, for what is wrong in it."""
 
-    def __init__(self, path: Path, tar: tarfile.TarFile) -> None:
-        self.path = path
+    def __init__(self, where: str, tar: tarfile.TarFile) -> None:
+        self.where = where
         self._tar = tar
         self._members = {member.name.removeprefix("./"): member for member in tar.getmembers()}
 
@@ -62,7 +69,8 @@ class Archive:
         described = json.loads(config)
         if described.get("architecture") != architecture:
             raise self.wrong(
-                f"The image is for '{described.get('architecture')}', and this machine is '{architecture}'"
+                f"The image is for '{described.get('architecture')}', and this machine is '{architecture}'",
+                f"Take the one that is made for '{architecture}'",
             )
         expected = described["rootfs"]["diff_ids"]
         if len(expected) != len(image.layers):
@@ -81,19 +89,27 @@ class Archive:
                     return True
         return False
 
-    def write(self, image: Found, name: str, target: Path) -> None:
-        """Write `image` alone, tagged `name`, as a docker-archive."""
-        manifest = json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": _numbered(image)}]).encode()
-        with tarfile.open(target, "w") as tar:
-            for file, data in (("config.json", self._read(image.config)), ("manifest.json", manifest)):
-                _add(tar, file, len(data), BytesIO(data))
+    def size(self, image: Found) -> int:
+        """The bytes of its layers, as they are in the archive."""
+        return sum(self._member(layer).size for layer in image.layers)
+
+    def write(self, image: Found, names: Sequence[str], target: SupportsWrite) -> None:
+        """Write `image` alone, tagged `names`, as a docker-archive.
+
+        The manifest comes last: what is cut off is no image to anybody who reads it.
+        """
+        manifest = [{"Config": "config.json", "RepoTags": [*names], "Layers": _numbered(image)}]
+        with tarfile.open(fileobj=target, mode="w|") as tar:  # type: ignore[call-overload]
+            config = self._read(image.config)
+            _add(tar, "config.json", len(config), BytesIO(config))
             for file, layer in zip(_numbered(image), image.layers, strict=True):
-                member = self._member(layer)
-                _add(tar, file, member.size, self._open(layer))
+                _add(tar, file, self._member(layer).size, self._open(layer))
+            document = json.dumps(manifest).encode()
+            _add(tar, "manifest.json", len(document), BytesIO(document))
 
     def wrong(self, problem: str, remedy: str = "") -> InputError:
         """The error for something in this archive."""
-        return InputError(problem, where=str(self.path), remedy=remedy or "Save or download it again")
+        return InputError(problem, where=self.where, remedy=remedy or _AGAIN)
 
     def _described(self, descriptor: Mapping[str, Any], architecture: str) -> Found:
         """The image that a descriptor of an OCI layout is about."""
@@ -146,25 +162,24 @@ class Archive:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Archive]:
-    """The archive at `path`; whatever is wrong with it, also while it is read, is an InputError with the file."""
+def opened(path: Path, called: str = "") -> Iterator[Archive]:
+    """The archive at `path`; whatever is wrong with it, also while it is read, is an InputError.
+
+    That names the file, or what it is `called` where a user does not know the file.
+    """
+    where = called or str(path)
     if not path.is_file():
-        raise InputError(
-            "There is no such file", where=str(path), remedy="Name an archive: `podman save -o FILE IMAGE`"
-        )
+        raise InputError("There is no such file", where=where, remedy="Name an archive: `podman save -o FILE IMAGE`")
     try:
         with tarfile.open(path, "r:*") as tar:
-            yield Archive(path, tar)
+            yield Archive(where, tar)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"It is no tar archive, or a damaged one: {error}", where=str(path), remedy="Save or download it again"
-        ) from error
+        reason = str(error).partition(":\n")[0]  # tarfile lists what each of its methods says
+        raise InputError(f"It is no tar archive, or a damaged one: {reason}", where=where, remedy=_AGAIN) from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"It is no archive of an image: {error!r}", where=str(path), remedy="Save or download it again"
-        ) from error
+        raise InputError(f"It is no archive of an image: {error!r}", where=where, remedy=_AGAIN) from error
     except PermissionError as error:
-        raise InputError("It cannot be read", where=str(path), remedy="Allow yourself to read it") from error
+        raise InputError("It cannot be read", where=where, remedy="Allow yourself to read it") from error
 
 
 def _repository(name: str) -> str:

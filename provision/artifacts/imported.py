@@ -64,7 +64,8 @@ def import_archive(path: Path, wanted: str, report: Report) -> Imported:
         origin = next(iter(image.names), path.name)
 
         def make(folder: Path) -> None:
-            archive.write(image, reference, folder / _ARCHIVE)
+            with (folder / _ARCHIVE).open("wb") as stream:
+                archive.write(image, [reference], stream)
             about = {"reference": reference, "origin": origin, "digest": digest}
             (folder / _ABOUT).write_text(json.dumps(about, indent=2) + "\n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address
 
@@ -20,6 +20,7 @@ from provision.kube import Kube
 from provision.kube_pods import Pods
 from provision.multicast.detect import Found, detect, wait_until_detected
 from provision.remote import Remote, Remotes
+from provision.typed import Typed
 
 _ONLY_LABS = {
     "hosts": "it needs the lab's hosts: the source, and a node that can be logged in to",
@@ -61,6 +62,7 @@ class Context:
     discovery_image: str = ""
     foreign: bool = False
     namespace: str = ""
+    typed: Typed = field(default_factory=Typed)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Bench:
         self.pods = Pods(context.kube)
         self.foreign = context.foreign
         self.namespace = context.namespace
+        self.typed = context.typed
         self.tools_image = context.tools_image
         self.discovery_image = context.discovery_image
         self.made = MadePods(context.lab, context.kube, self.pods, context.tools_image, foreign=context.foreign)

@@ -10,7 +10,8 @@ from typing import Protocol
 from provision.checks.interface import Snapshot, parse_snapshot, snapshot_argv
 from provision.errors import HostError
 from provision.kube_pods import Pods
-from provision.remote import Process, Remote
+from provision.process import Process
+from provision.remote import Remote
 from provision.run import Completed
 
 _COMMAND_SECONDS = 15.0

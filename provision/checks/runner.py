@@ -11,6 +11,7 @@ from provision.checks.context import Bench, Context
 from provision.checks.registry import Check, select
 from provision.checks.result import Outcome, Result, failed, not_applicable
 from provision.errors import McastlabError
+from provision.typed import Typed
 
 CLEAN_UP = "clean-up"
 # The usual ones all at once; of all, a few: each has pods of its own, and two cores would be too busy to count.
@@ -80,7 +81,7 @@ def _clear(bench: Bench, on_result: Callable[[Result], None]) -> list[Result]:
     try:
         bench.close()
     except McastlabError as error:
-        result = Result.of(CLEAN_UP, _failure(error), time.monotonic() - started)
+        result = Result.of(CLEAN_UP, _failure(error, bench.typed), time.monotonic() - started)
         on_result(result)
         return [result]
     return []
@@ -98,7 +99,7 @@ def _outcome(check: Check, bench: Bench) -> Outcome:
             return not_applicable(lacking)
         return check.run(bench)
     except McastlabError as error:
-        return _failure(error)
+        return _failure(error, bench.typed)
     except Exception as error:
         import traceback
 
@@ -106,6 +107,6 @@ def _outcome(check: Check, bench: Bench) -> Outcome:
         return failed(f"The check itself broke: {type(error).__name__}: {error}", evidence=(text,))
 
 
-def _failure(error: McastlabError) -> Outcome:
-    remedy = error.remedy and f"remedy: {error.remedy}"
+def _failure(error: McastlabError, typed: Typed) -> Outcome:
+    remedy = error.remedy and f"remedy: {typed.completed(error.remedy)}"
     return failed(error.problem, evidence=tuple(part for part in (error.where, error.detail, remedy) if part))

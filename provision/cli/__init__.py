@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from provision.cli import artifacts, check, demo, lab, look, multicast
+from provision.cli import artifacts, check, demo, lab, load, look, multicast
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,6 +17,7 @@ app = typer.Typer(
 app.add_typer(lab.app)
 app.add_typer(check.app)
 app.add_typer(look.app)
+app.add_typer(load.app)
 app.add_typer(artifacts.app, name="artifacts")
 app.add_typer(multicast.app, name="multicast")
 app.add_typer(demo.app, name="demo")

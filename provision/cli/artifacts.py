@@ -10,6 +10,7 @@ import typer
 
 from provision.cli.options import Debug, Verbose, verbosity
 from provision.session import clean_end
+from provision.typed import Typed
 
 app = typer.Typer(help="What the cluster is made of: binaries and images.", no_args_is_help=True)
 
@@ -30,7 +31,7 @@ def build(
     """Make what is not in the cache yet."""
     from provision.artifacts import command
 
-    with clean_end(debug=debug):
+    with clean_end(Typed(), debug=debug):
         command.build(verbosity(quiet=False, verbose=verbose), with_box=what is Made.box)
 
 
@@ -45,7 +46,7 @@ def import_(
     """Check an image's archive and copy it into the cache: Multus, recognised by the name multus-cni."""
     from provision.artifacts import command
 
-    with clean_end(debug=debug):
+    with clean_end(Typed(), debug=debug):
         command.import_image(archive, kind)
 
 
@@ -57,7 +58,7 @@ def fetch(
     """Pull an image from its registry into the cache; `up` never does so by itself."""
     from provision.artifacts import command
 
-    with clean_end(debug=debug):
+    with clean_end(Typed(), debug=debug):
         command.fetch(kind)
 
 
@@ -69,7 +70,7 @@ def image(
     """Print what an image is called in the lab, for manifests of your own."""
     from provision.artifacts import command
 
-    with clean_end(debug=debug):
+    with clean_end(Typed(), debug=debug):
         command.show_image(role)
 
 
@@ -78,5 +79,5 @@ def list_(debug: Debug = False) -> None:
     """List the components and images, their versions and whether they are in the cache."""
     from provision.artifacts import command
 
-    with clean_end(debug=debug):
+    with clean_end(Typed(), debug=debug):
         command.show()

@@ -18,6 +18,7 @@ from provision.cli.options import (
     verbosity,
 )
 from provision.session import clean_end, open_lab
+from provision.typed import Typed
 
 app = typer.Typer()
 
@@ -62,16 +63,17 @@ def check(
     """Run checks on a lab that is up, or on any cluster; exit code 1 when one of them fails."""
     from provision import proving
 
-    with clean_end(debug=debug):
+    typed = Typed(lab, provider, kubeconfig)
+    with clean_end(typed, debug=debug):
         if list_:
             proving.list_checks()
         elif kubeconfig:
             proving.check_foreign(
-                kubeconfig, names or [], verbosity(quiet, verbose),
+                typed, names or [], verbosity(quiet, verbose),
                 every=every, namespace=namespace, image=image, json=json, junit=junit,
             )  # fmt: skip
         else:
             proving.check(
-                *open_lab(lab, verbosity(quiet, verbose), provider), names or [],
+                *open_lab(typed, verbosity(quiet, verbose)), names or [],
                 every=every, namespace=namespace, json=json, junit=junit,
             )  # fmt: skip

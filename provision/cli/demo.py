@@ -8,6 +8,7 @@ import typer
 
 from provision.cli.options import Debug, Kubeconfig, LabFile
 from provision.session import clean_end, open_cluster
+from provision.typed import Typed
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -34,6 +35,7 @@ def discovery(
     from provision import artifacts
     from provision.demo import discovery
 
-    with clean_end(debug=debug):
+    typed = Typed(lab, kubeconfig=kubeconfig)
+    with clean_end(typed, debug=debug):
         reference = image or artifacts.document()["images"]["discovery"]
-        discovery.run(open_cluster(kubeconfig, lab), reference, namespace, watch=watch)
+        discovery.run(open_cluster(typed), reference, namespace, watch=watch)

@@ -19,6 +19,7 @@ from provision.cli.options import (
     verbosity,
 )
 from provision.session import clean_end, open_lab
+from provision.typed import Typed
 
 app = typer.Typer()
 
@@ -39,8 +40,9 @@ def up(
     """Bring the lab up and check it; on a lab that is up, change nothing."""
     from provision import lifecycle
 
-    with clean_end(debug=debug, after_a_stop=_GOES_ON):
-        lifecycle.up(*open_lab(lab, verbosity(quiet, verbose), provider), dry_run=dry_run, json=json, junit=junit)
+    typed = Typed(lab, provider)
+    with clean_end(typed, debug=debug, after_a_stop=_GOES_ON):
+        lifecycle.up(*open_lab(typed, verbosity(quiet, verbose)), dry_run=dry_run, json=json, junit=junit)
 
 
 @app.command(epilog="Example: mcastlab down --lab second.yml")
@@ -55,8 +57,9 @@ def down(
     """Remove all that `up` made for this lab; the artifact cache stays."""
     from provision import lifecycle
 
-    with clean_end(debug=debug, after_a_stop="`mcastlab down` goes on from here."):
-        lifecycle.down(*open_lab(lab, verbosity(quiet, verbose=False), provider), dry_run=dry_run, yes=yes)
+    typed = Typed(lab, provider)
+    with clean_end(typed, debug=debug, after_a_stop="`mcastlab down` goes on from here."):
+        lifecycle.down(*open_lab(typed, verbosity(quiet, verbose=False)), dry_run=dry_run, yes=yes)
 
 
 @app.command(epilog="Example: mcastlab status --json")
@@ -69,5 +72,6 @@ def status(
     """Show the lab's hosts, nodes, networks and attacher as they are now."""
     from provision import lifecycle
 
-    with clean_end(debug=debug):
-        lifecycle.status(*open_lab(lab, provider=provider), as_json=json)
+    typed = Typed(lab, provider)
+    with clean_end(typed, debug=debug):
+        lifecycle.status(*open_lab(typed), as_json=json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from provision.cli.options import Debug, LabFile, ProviderOption
 from provision.session import clean_end, open_lab
+from provision.typed import Typed
 
 app = typer.Typer()
 
@@ -20,12 +20,12 @@ def _kinds(begun: str) -> list[str]:
     return [kind for kind in KINDS if kind.startswith(begun)]
 
 
-def _hosts(typed: typer.Context, begun: str) -> list[str]:
+def _hosts(context: typer.Context, begun: str) -> list[str]:
     """Those of the lab.yml that is named, or that lies here; none where that cannot be read."""
     from provision.errors import McastlabError
 
     try:
-        lab, _ = open_lab(typed.params.get("lab"))
+        lab, _ = open_lab(Typed(context.params.get("lab")))
     except McastlabError:
         return []
     return [host.name for host in lab.hosts if host.name.startswith(begun)]
@@ -43,14 +43,21 @@ def render(
     """Print every manifest and config that would be applied; needs nothing running."""
     from provision import lifecycle
 
-    with clean_end(debug=debug):
-        lifecycle.render(open_lab(lab, provider=provider)[0], what)
+    typed = Typed(lab, provider)
+    with clean_end(typed, debug=debug):
+        lifecycle.render(open_lab(typed)[0], what)
 
 
-@app.command(epilog="Examples: mcastlab ssh k8s · mcastlab ssh mcastsrc -- ip maddr show dev eth1")
+@app.command(
+    epilog="Examples: mcastlab ssh k8s · mcastlab ssh mcastsrc -- ip maddr show dev eth1 ·"
+    " mcastlab ssh k8s -- 'dmesg | tail'"
+)
 def ssh(
     host: Annotated[str, typer.Argument(help="A host of the lab, for instance k8s.", autocompletion=_hosts)],
-    command: Annotated[list[str] | None, typer.Argument(help="A command; a shell if none.")] = None,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="One word is a shell's line, several are a command and its arguments; a shell if none."),
+    ] = None,
     lab: LabFile = None,
     provider: ProviderOption = None,
     debug: Debug = False,
@@ -58,8 +65,9 @@ def ssh(
     """Log in to a host of the lab, or run a command there and end with its exit code."""
     from provision import lifecycle
 
-    with clean_end(debug=debug):
-        sys.exit(lifecycle.ssh(*open_lab(lab, provider=provider), host, command or []))
+    typed = Typed(lab, provider)
+    with clean_end(typed, debug=debug):
+        lifecycle.ssh(*open_lab(typed), host, command or [])
 
 
 @app.command(epilog='Example: export KUBECONFIG="$(mcastlab kubeconfig)"')
@@ -67,8 +75,9 @@ def kubeconfig(lab: LabFile = None, provider: ProviderOption = None, debug: Debu
     """Print the path of the lab's kubeconfig (mode 0600)."""
     from provision import lifecycle
 
-    with clean_end(debug=debug):
-        typer.echo(lifecycle.kubeconfig(open_lab(lab, provider=provider)[1]))
+    typed = Typed(lab, provider)
+    with clean_end(typed, debug=debug):
+        typer.echo(lifecycle.kubeconfig(open_lab(typed)[1]))
 
 
 @app.command(epilog="Example: mcastlab logs /tmp/lab-logs")
@@ -81,5 +90,6 @@ def logs(
     """Collect all that is needed to debug the lab into a folder."""
     from provision import lifecycle
 
-    with clean_end(debug=debug):
-        lifecycle.logs(*open_lab(lab, provider=provider), directory)
+    typed = Typed(lab, provider)
+    with clean_end(typed, debug=debug):
+        lifecycle.logs(*open_lab(typed), directory)

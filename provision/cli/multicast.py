@@ -8,6 +8,7 @@ import typer
 
 from provision.cli.options import AsJson, Debug, Kubeconfig, LabFile
 from provision.session import clean_end, open_cluster
+from provision.typed import Typed
 
 app = typer.Typer(help="Multicast by namespace, on any cluster: on, off, and how it stands.", no_args_is_help=True)
 
@@ -25,8 +26,9 @@ def enable(
     """Let the pods of a namespace hear each other's multicast, and wait until that is in force."""
     from provision.multicast import command
 
-    with clean_end(debug=debug):
-        command.switch(open_cluster(kubeconfig, lab), "enable", namespaces, as_json=json)
+    typed = Typed(lab, kubeconfig=kubeconfig)
+    with clean_end(typed, debug=debug):
+        command.switch(open_cluster(typed), typed, "enable", namespaces, as_json=json)
 
 
 @app.command("disable", epilog="Example: mcastlab multicast disable app")
@@ -40,8 +42,9 @@ def disable(
     """Stop a namespace's multicast, whatever switched it on, and name the macvlan pods that go on."""
     from provision.multicast import command
 
-    with clean_end(debug=debug):
-        command.switch(open_cluster(kubeconfig, lab), "disable", namespaces, as_json=json)
+    typed = Typed(lab, kubeconfig=kubeconfig)
+    with clean_end(typed, debug=debug):
+        command.switch(open_cluster(typed), typed, "disable", namespaces, as_json=json)
 
 
 @app.command("status", epilog="Examples: mcastlab multicast status · mcastlab multicast status app --json")
@@ -57,5 +60,6 @@ def status(
     """Show for each namespace whether multicast is wanted, by which annotation, and in force."""
     from provision.multicast import command
 
-    with clean_end(debug=debug):
-        command.show_status(open_cluster(kubeconfig, lab), namespaces or [], as_json=json)
+    typed = Typed(lab, kubeconfig=kubeconfig)
+    with clean_end(typed, debug=debug):
+        command.show_status(open_cluster(typed), typed, namespaces or [], as_json=json)

@@ -9,6 +9,7 @@ from typing import Protocol
 from provision.kube import Kube, Object
 from provision.multicast.annotations import Edit, Mark
 from provision.multicast.workloads import Workload
+from provision.typed import Typed
 from provision.wait import Deadline
 
 
@@ -22,8 +23,15 @@ class Force:
     def __str__(self) -> str:
         return self.detail if self.state == "requested" else f"{self.state}: {self.detail}"
 
+    def told(self, typed: Typed) -> Force:
+        """With the command that it suggests ready to paste."""
+        return Force(self.state, typed.completed(self.detail))
 
-REQUESTED = Force("requested", "requested, not provable from the API: `mcastlab check --namespace NS` proves it")
+
+def requested(namespace: str) -> Force:
+    """What can be said where the API does not show what nodes do."""
+    proof = f"`mcastlab check --namespace {namespace}`"
+    return Force("requested", f"requested, not provable from the API: {proof} proves it")
 
 
 class Backend(Protocol):

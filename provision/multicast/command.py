@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Sequence
+from dataclasses import replace
 
 from provision.kube import Kube
 from provision.multicast import figures, lab, show
 from provision.multicast.detect import Found, detect
 from provision.multicast.macvlan import Attached, still_attached
 from provision.multicast.switch import Changed, disable, enable, status
+from provision.typed import Typed
 from provision.ui import console
 
 
-def switch(kube: Kube, verb: str, names: Sequence[str], *, as_json: bool) -> None:
-    """`enable` or `disable` and print what was done."""
+def switch(kube: Kube, typed: Typed, verb: str, names: Sequence[str], *, as_json: bool) -> None:
+    """`enable` or `disable` and print what was done; `typed` completes what is suggested."""
     found = detect(kube)
-    done = (enable if verb == "enable" else disable)(kube, found, names)
+    changed = (enable if verb == "enable" else disable)(kube, found, names)
+    done = [replace(item, force=item.force.told(typed)) for item in changed]
     attached = {item.namespace: still_attached(kube, item.namespace) for item in done} if verb == "disable" else {}
     _print_changes(verb, found, done, attached, as_json=as_json)
 
 
-def show_status(kube: Kube, names: Sequence[str], *, as_json: bool) -> None:
+def show_status(kube: Kube, typed: Typed, names: Sequence[str], *, as_json: bool) -> None:
     """Print how namespaces stand; of those that are named, in a lab, what their pods sent and heard as well."""
     found = detect(kube)
-    states = status(kube, found, names)
+    states = [replace(item, force=item.force.told(typed)) for item in status(kube, found, names)]
     counted = figures.read(kube) if names and found.backend is lab.BACKEND else None
     if as_json:
         entries = show.states(states)

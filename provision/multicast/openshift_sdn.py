@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from provision.errors import HostError
 from provision.kube import Kube, Object
 from provision.multicast.annotations import ON_NETNAMESPACE, Edit, Mark, edit, mark, netnamespace_path
-from provision.multicast.backend import REQUESTED, Force
+from provision.multicast.backend import Force, requested
 from provision.multicast.workloads import Workload
 from provision.wait import Deadline
 
@@ -54,7 +54,7 @@ class SdnBackend:
         return [edit("NetNamespace", netnamespace_path(name), ON_NETNAMESPACE, item, on=on)]
 
     def force(self, kube: Kube, names: Sequence[str]) -> list[Force]:
-        return [REQUESTED for _ in names]
+        return [requested(name) for name in names]
 
     def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Force]:
         return self.force(kube, names)

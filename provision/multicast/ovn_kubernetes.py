@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from provision.kube import Kube, Object
 from provision.multicast.annotations import ON_NAMESPACE, Edit, Mark, edit, mark, namespace_path
-from provision.multicast.backend import REQUESTED, Force
+from provision.multicast.backend import Force, requested
 from provision.multicast.workloads import Workload
 from provision.wait import Deadline
 
@@ -50,7 +50,7 @@ class OvnBackend:
         return [edit("Namespace", namespace_path(namespace["metadata"]["name"]), ON_NAMESPACE, namespace, on=on)]
 
     def force(self, kube: Kube, names: Sequence[str]) -> list[Force]:
-        return [REQUESTED for _ in names]
+        return [requested(name) for name in names]
 
     def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Force]:
         return self.force(kube, names)

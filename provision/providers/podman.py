@@ -141,7 +141,8 @@ class PodmanProvider:
             if item["Labels"].get(FOLDER_LABEL, folder) != folder:
                 raise InputError(
                     f"A lab named '{lab.name}' is already up from another folder: '{item['Labels'][FOLDER_LABEL]}'",
-                    remedy="Give this lab another `name` and subnets in lab.yml, or run `mcastlab down` there",
+                    remedy="Give this lab another `name` and subnets in lab.yml, or run"
+                    " `mcastlab down --lab FILE` with its own file there",
                 )
         return found
 

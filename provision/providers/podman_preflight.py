@@ -157,7 +157,7 @@ def _room(lab: Lab) -> Iterable[McastlabError]:
     if free < _MEMORY_GIB:
         yield HostError(
             f"{free:.1f} GiB of memory are available, the lab '{lab.name}' needs {_MEMORY_GIB:.0f}",
-            remedy="End something, or `mcastlab down` another lab",
+            remedy="End something, or `mcastlab down --lab FILE` with another lab's file",
         )
     place = next(parent for parent in [cache_dir(), *cache_dir().parents] if parent.exists())
     room = shutil.disk_usage(place).free / 2**30

@@ -121,5 +121,5 @@ def _of_another(machine: Machine, holder: str) -> InputError:
     return InputError(
         f"Host '{machine.name}' is a host of lab '{holder}', not of this one",
         where=f"{machine.user}@{machine.address}:{machine.port}",
-        remedy="Run `mcastlab down` with that lab's file, or take the host out of this one",
+        remedy="Run `mcastlab down --lab FILE` with that lab's file, or take the host out of this one",
     )

@@ -22,8 +22,9 @@ class Checks:
             found += judge(lab, state, sorted(left))
         found = _twice(lab, state, found)
         state.results = sorted(found, key=lambda result: [*usual, CLEAN_UP].index(result.name))
+        again = next((result.name for result in state.results if result.status == "failed"), "")
         require_none_failed(
-            state.results, remedy="The table above says why; `mcastlab check NAME --verbose` repeats one of them"
+            state.results, remedy=f"The table above says why; `mcastlab check {again} --verbose` repeats one of them"
         )
         return f"{len(state.results)} passed"
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from provision import artifacts, config, lifecycle
 from provision.paths import StateDir
 from provision.providers.given import GivenMachines
+from provision.providers.vagrant import VagrantProvider
 from provision.session import clean_end
 from provision.state import RunState
+from provision.typed import Typed
 from provision.ui import Progress, console
 from provision.vagrant import made
 
@@ -18,7 +20,7 @@ from provision.vagrant import made
 def prepare(lab_file: Path) -> None:
     """Judge the lab, make its key and its artifacts where they are missing, and tell the Vagrantfile where they are."""
     lab = config.load(lab_file if lab_file.exists() else None)
-    progress = Progress(console(stderr=True))
+    progress = Progress(console(stderr=True), typed=_typed(lab_file))
     with progress.stage("artifacts") as line:
         bundle = artifacts.ensure(progress.report)
         line.summary = f"{bundle.source}: {bundle.reason}"
@@ -29,14 +31,20 @@ def finish(lab_file: Path, endpoints: Path) -> None:
     """Configure and check the machines that Vagrant has made, all at once."""
     lab = config.load(lab_file if lab_file.exists() else None)
     directory = StateDir.of(lab_file, lab.name)
-    state = RunState(directory, GivenMachines(lab, directory, endpoints), Progress(console(stderr=True)))
+    progress = Progress(console(stderr=True), typed=_typed(lab_file))
+    state = RunState(directory, GivenMachines(lab, directory, endpoints), progress)
     lifecycle.up(lab, state, dry_run=False, json=None, junit=None)
+
+
+def _typed(lab_file: Path) -> Typed:
+    """What would have to be typed to mean these machines."""
+    return Typed(lab_file if lab_file.exists() else None, VagrantProvider.name)
 
 
 def main(argv: list[str]) -> None:
     """Ends with the exit codes of mcastlab."""
     steps: dict[str, Callable[..., None]] = {"prepare": prepare, "finish": finish}
-    with clean_end(debug=False):
+    with clean_end(_typed(Path(argv[1])), debug=False):
         steps[argv[0]](*(Path(argument) for argument in argv[1:]))
 
 

@@ -25,7 +25,7 @@ _HINTS = (
     ),
     (
         r"subnet .* overlaps|Network .* is already in use|address already in use|port is already allocated",
-        "Another lab or program has it: `mcastlab down` there, or give this lab another LAN",
+        "Another lab or program has it: `mcastlab down --lab FILE` with its file, or give this lab another LAN",
     ),
 )
 

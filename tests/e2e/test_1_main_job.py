@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
 import re
+import select
+import struct
+import subprocess
+import termios
+import time
 import xml.etree.ElementTree as ET
+from subprocess import PIPE
 from typing import Any
 
-from tests.e2e.conftest import CliLab
+from tests.e2e.conftest import MCASTLAB, CliLab
 
 TRAFFIC = {"host-to-host", "source-to-pod", "pod-to-pod-macvlan", "host-network-pod"}
 OTHERS = {
@@ -69,7 +78,6 @@ def test_status_ssh_and_logs_say_what_runs(lab: CliLab) -> None:
     assert {host["name"]: host["state"] for host in status["hosts"]} == {"k8s": "running", "mcastsrc": "running"}
     assert status["nodes"] == [{"name": "k8s", "ready": True, "version": status["nodes"][0]["version"]}]
     assert lab.on("mcastsrc", "hostname") == "mcastsrc\n"
-    lab("ssh", "k8s", "--", "sh", "-c", "exit 7", code=7)
     lab("logs", "collected")
     files = {
         path.relative_to(lab.folder / "collected").as_posix() for path in (lab.folder / "collected").rglob("*.txt")
@@ -80,6 +88,53 @@ def test_status_ssh_and_logs_say_what_runs(lab: CliLab) -> None:
     for path in (lab.folder / "collected").rglob("*"):
         if path.is_file():
             assert not token.search(path.read_text(errors="replace")), f"a secret in {path}"
+
+
+def test_ssh_passes_on_lines_arguments_input_and_exit_codes(lab: CliLab) -> None:
+    assert lab.on("k8s", "echo $USER 'a  b'; exit 7", code=7) == "root a  b\n"
+    assert lab.on("k8s", "echo", "$USER", "a  b; exit 7") == "$USER a  b; exit 7\n"
+    process = subprocess.Popen([MCASTLAB, "ssh", "k8s", "--", "wc", "-c"], cwd=lab.folder, stdin=PIPE, stdout=PIPE)
+    assert process.communicate(bytes(3 << 20), timeout=60)[0] == b"3145728\n"
+
+
+def test_ssh_gives_a_command_a_terminal_where_there_is_one(lab: CliLab) -> None:
+    shown = on_a_terminal(lab, "ssh", "k8s", typed=b"stty size; exit 5\n", code=5)
+    assert "24 80" in shown
+    proxy = lab.on("k8s", "kubectl -n kube-system get pods -l k8s-app=kube-proxy -o name").strip()
+    inside = ("kubectl", "-n", "kube-system", "exec", "-it", proxy, "--", "sh")
+    shown = on_a_terminal(lab, "ssh", "k8s", "--", *inside, typed=b"test -t 0 && echo termi''nal; exit 6\n", code=6)
+    assert "terminal" in shown
+
+
+def on_a_terminal(lab: CliLab, *args: str, typed: bytes = b"", code: int = 0) -> str:
+    """What a person sees who types on a terminal of 24 lines: `typed` goes in once there is a prompt."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(lab.folder)
+        os.execv(MCASTLAB, ["mcastlab", *args])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    shown, deadline = b"", time.monotonic() + 60
+    try:
+        while time.monotonic() < deadline and (ready := select.select([terminal], [], [], 60)[0]):
+            assert ready
+            shown += os.read(terminal, 4096)
+            if typed and b"#" in shown:
+                os.write(terminal, typed)
+                typed = b""
+    except OSError:  # the other end is closed: it has ended
+        pass
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code, shown
+    return shown.decode()
+
+
+def test_a_key_that_is_lost_is_named(lab: CliLab) -> None:
+    key = lab.state / "id_ed25519"
+    away = key.rename(lab.state / "away")
+    try:
+        shown = lab("ssh", "k8s", "--", "true", code=3).stderr
+    finally:
+        away.rename(key)
+    assert shown == f"{key}: The lab's key is gone\n  remedy: `mcastlab up` makes a new one\n"
 
 
 INGRESS_DROP = (

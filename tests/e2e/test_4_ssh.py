@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from provision import config
+from tests import image_archives
 from tests.bare_metal import BareHost, Fleet, fleet
 from tests.e2e.conftest import UP_SECONDS, CliLab
 
@@ -72,7 +73,9 @@ def test_up_proves_multicast_and_down_gives_the_hosts_back_as_they_were(hosts: F
 
     again = lab("up", "--verbose", timeout=UP_SECONDS).stderr
     assert re.findall(r"(\w+): ok=\d+ changed=(\d+)", again) == [("k8s", "0"), ("mcastsrc", "0")]
-    assert lab.on("k8s", "id", "-un") == "root\n"
+    assert lab.on("k8s", "id", "-un") == lab.on("k8s", "id -un; true") == "root\n"
+    lab("load", str(image_archives.write(hosts.folder / "app.tar", "theirs/app:1")))
+    assert "docker.io/theirs/app:1" in lab.on("k8s", "ctr images ls --quiet").splitlines()
     assert "Nobody can be asked" in lab("down", code=2).stderr
     assert lab.on("k8s", "cat", "/etc/mcastlab/lab") == "e2e-ssh\n"
 

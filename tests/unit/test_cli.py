@@ -42,6 +42,7 @@ def test_the_help_of_every_command_has_an_example_of_it(words: list[str]) -> Non
         ("mcastlab check l", "lan"),
         ("mcastlab render net", "networks"),
         ("mcastlab ssh mcast", "mcastsrc"),
+        ("mcastlab load --li", "--list"),
         ("mcastlab ssh --lab no-such-file.yml mcast", ""),
     ],
 )

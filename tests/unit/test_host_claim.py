@@ -90,7 +90,8 @@ echo "{\\"same\\": $same, \\"left\\": \\"$left\\", \\"tables\\": \\"$(nft list t
         ),
         (
             "claim claimed two",
-            "This host is a host of lab 'two' already. `mcastlab down` with that lab's file, or take another host.",
+            "This host is a host of lab 'two' already. `mcastlab down --lab FILE` with that lab's file, or take another"
+            " host.",
         ),
     ],
 )

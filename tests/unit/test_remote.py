@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import signal
@@ -18,6 +19,7 @@ import paramiko
 import pytest
 
 from provision.errors import CommandError, HostError, InputError
+from provision.process import Unread
 from provision.providers.base import Machine
 from provision.remote import Remote, Remotes
 from provision.wait import Deadline
@@ -49,9 +51,10 @@ def serve_command(channel: paramiko.Channel, command: str) -> None:
     process = subprocess.Popen(["sh", "-c", f"exec {command}"], stdin=pipe, stdout=pipe, stderr=pipe)
 
     def feed() -> None:
-        while data := channel.recv(100):
-            process.stdin.write(data)
-        process.stdin.close()
+        with suppress(BrokenPipeError):  # it reads no more
+            while data := channel.recv(4096):
+                process.stdin.write(data)
+            process.stdin.close()
 
     def drain(stream, send) -> None:
         while data := os.read(stream.fileno(), 4096):
@@ -116,9 +119,9 @@ def machine(server: Server, tmp_path: Path) -> Machine:
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
 
 
 def gone(pid: int) -> bool:
@@ -201,6 +204,32 @@ def test_ending_it_returns_what_it_printed(machine: Machine) -> None:
             time.sleep(0.02)
         done = process.end()
         assert (done.stdout, done.returncode) == ("ready\n", 128 + signal.SIGTERM)
+
+
+def test_what_is_fed_arrives_and_an_end_of_input_ends_the_command(machine: Machine) -> None:
+    data = os.urandom(3 << 20)
+    with Remote(machine) as remote:
+        process = remote.start_fed(["sha256sum"])
+        source = process.feed(Deadline.after(20))
+        source.write(data)
+        source.close()
+        done = process.wait(Deadline.after(20))
+        assert (done.returncode, done.stdout.split()[0]) == (0, hashlib.sha256(data).hexdigest())
+        assert source.sent == len(data)
+        left = remote.start_fed(["cat"])
+    assert not left.running
+
+
+def test_a_command_that_reads_no_more_is_told_from_one_that_is_slow(machine: Machine) -> None:
+    with Remote(machine) as remote:
+        process = remote.start_fed(["sh", "-c", "echo full >&2; exit 3"])
+        with pytest.raises(Unread):
+            for _ in range(100):
+                process.feed(Deadline.after(20)).write(bytes(1 << 20))
+        assert process.wait(Deadline.after(20)).stderr == "full\n"
+        slow = remote.start_fed(["sleep", "1"])
+        with pytest.raises(Unread):
+            slow.feed(Deadline.after(0.5)).write(bytes(64 << 20))
 
 
 def test_many_threads_share_one_connection(machine: Machine, server: Server) -> None:

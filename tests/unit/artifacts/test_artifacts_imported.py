@@ -123,7 +123,7 @@ def test_a_file_that_changes_in_the_cache_is_not_used(tmp_path: Path) -> None:
         (tar({"manifest.json": b"[1]"}), "", "It is no archive of an image", "Save or download it again"),
         (docker("docker.io/library/nginx:1"), "", "it holds 'docker.io/library/nginx:1'", "--as multus"),
         (docker(), "nginx", "There is no kind of image 'nginx'", "Choose one of: multus"),
-        (docker(machine="s390x"), "", "The image is for 's390x', and this machine is", "Save or download it again"),
+        (docker(machine="s390x"), "", "The image is for 's390x', and this machine is", "Take the one that is made for"),
         (docker(layer=tar({"bin/multus": b""})), "", f"The image has no file '/{DAEMON}'", "ends in '-thick'"),
     ],
     ids=["text", "cut", "cut-gz", "empty", "mapping", "number", "nginx", "kind", "machine", "thin"],

@@ -11,6 +11,7 @@ from provision.checks import runner
 from provision.checks.registry import CHECKS, GROUPS, Check, select
 from provision.checks.result import Figure, Outcome, Result, failed, passed
 from provision.errors import HostError, InputError, Problems
+from provision.typed import Typed
 
 TRAFFIC = ["host-to-host", "source-to-pod", "pod-to-pod-macvlan", "host-network-pod"]
 
@@ -71,7 +72,9 @@ def cleared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def bench(close: Callable[..., None], *, emulated: bool = False) -> SimpleNamespace:
-    return SimpleNamespace(close=close, emulated=emulated, lacks=lambda needs: "not here" if "hosts" in needs else "")
+    return SimpleNamespace(
+        close=close, emulated=emulated, typed=Typed(), lacks=lambda needs: "not here" if "hosts" in needs else ""
+    )
 
 
 def run(monkeypatch: pytest.MonkeyPatch, **checks: Any) -> tuple[list[Result], list[str]]:

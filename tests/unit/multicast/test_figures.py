@@ -20,6 +20,7 @@ from provision.multicast.lab import BACKEND as LAB
 from provision.multicast.ovn_kubernetes import BACKEND as OVN
 from provision.multicast.switch import State
 from provision.run import Completed
+from provision.typed import Typed
 from tests.golden_files import compare
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -131,7 +132,7 @@ def status(monkeypatch: pytest.MonkeyPatch, found: Found, *names: str, as_json: 
     monkeypatch.setattr(command, "detect", lambda _kube: found)
     monkeypatch.setattr(command, "status", lambda _kube, _found, _names: [state])
     kube: Any = Cluster(("one", "two"), [agent("one"), agent("two", phase="Pending")])
-    command.show_status(kube, names, as_json=as_json)
+    command.show_status(kube, Typed(), names, as_json=as_json)
 
 
 @pytest.mark.usefixtures("answers")
