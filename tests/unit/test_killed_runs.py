@@ -11,7 +11,10 @@ from tests.leftovers import running
 
 def test_a_run_goes_on_while_its_process_lives(tmp_path: Path) -> None:
     lock = tmp_path / ".lock"
-    with subprocess.Popen([sys.executable, "-c", "input()", "pytest"], stdin=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", "print(flush=True); input()", "pytest"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()  # before it runs, the kernel may not have its command line yet
         lock.write_text(str(process.pid))
         assert running(tmp_path)
         process.communicate(b"\n")
