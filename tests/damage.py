@@ -15,7 +15,7 @@ def _cut_off(path: Path) -> None:
 
 
 def _link(path: Path) -> None:
-    path.symlink_to(path.rename(path.with_name(f"{path.name}~")))
+    path.symlink_to(path.rename(path.with_name(f".{path.name}~")))
 
 
 def _lost_link(path: Path) -> None:

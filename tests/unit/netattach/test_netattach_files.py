@@ -187,7 +187,7 @@ def test_what_is_in_the_way_is_not_written_through(kind: str, tmp_path: Path) ->
     assert path.read_bytes() == b"ours"
     assert path.stat().st_mode & 0o777 == 0o600
     if kind == "a link":
-        assert (tmp_path / "record.new~").read_text() == "theirs"
+        assert (tmp_path / ".record.new~").read_text() == "theirs"
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
@@ -198,7 +198,7 @@ def test_forgetting_takes_away_what_is_no_folder(kind: str, tmp_path: Path, caps
     files.forget(str(path))
     assert os.path.lexists(path) == (kind == "a folder")
     assert (f'"{path}" is a folder' in capsys.readouterr().err) == (kind == "a folder")
-    assert (tmp_path / "record~").exists() == (kind == "a link")
+    assert (tmp_path / ".record~").exists() == (kind == "a link")
 
 
 @pytest.mark.parametrize("kind", ["a link", "a folder"])
