@@ -83,6 +83,14 @@ def write_whole(path: str, content: bytes, *, durable: bool = False) -> None:
     os.replace(beside, path)
 
 
+def open_lock(path: str) -> int:
+    """A descriptor of the lock file, made where there is none; Damaged where something else is in its place."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise damaged(IO_FAILURE, path, f"cannot be locked: {error.strerror}", "remove what is in its place") from error
+
+
 def forget(path: str) -> None:
     """Remove the file, or what others have put in its place, if it is there; a folder stays, and is told.
 

@@ -59,11 +59,9 @@ def collect(request: Request) -> None:
     older, faults = runtime_cache.attachments(context.settings.runtime_cache_dir, default.name)
     inventory.keep(default, valid | older)
     failures += faults
-    if any(pair in valid or _busy(context, pair) for pair in spoilt):
+    if spoilt:
         # Nobody can say of which networks such a container has interfaces: a delegate would free what is in use.
-        failures.append(
-            CniError(IO_FAILURE, "no plug-in is asked to free anything while the record of a running pod is damaged")
-        )
+        failures.append(CniError(IO_FAILURE, "no plug-in is asked to free anything while a record is damaged"))
     else:
         failures += _forward(context, inventory)
     if failures:
@@ -81,15 +79,6 @@ def _valid(request: Request) -> set[Pair]:
 def _keep(inventory: Inventory, record: Record) -> None:
     for attachment in record.attachments:
         inventory.keep(attachment.network, {(record.container_id, attachment.ifname)})
-
-
-def _busy(context: Context, pair: Pair) -> bool:
-    """Whether another call is working on the container, or nobody can tell."""
-    try:
-        with context.store.lock(*pair, 0):
-            return False
-    except CniError:
-        return True
 
 
 def _collect_stale(context: Context, inventory: Inventory, record: Record) -> list[CniError]:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import DECODING_FAILURE, IO_FAILURE, TRY_AGAIN, CniError, Damaged
-from .files import damaged, read
+from .files import damaged, open_lock, read
 
 _MOST = 4096  # octets: an id and a name have no more
 _LOCK_WAIT = 10.0
@@ -75,10 +75,7 @@ def _holder(path: str) -> str:
 def _locked(folder: str) -> Iterator[None]:
     """As the plug-in locks it: nobody gives an address away while it is freed. Raises CniError where it cannot be."""
     path, deadline = f"{folder}/lock", time.monotonic() + _LOCK_WAIT
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise damaged(IO_FAILURE, path, f"cannot be locked: {error.strerror}", "remove what is in its place") from error
+    handle = open_lock(path)
     try:
         while not _taken(handle):
             if time.monotonic() >= deadline:

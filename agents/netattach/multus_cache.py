@@ -19,13 +19,12 @@ from .errors import DECODING_FAILURE, CniError, Damaged
 from .files import damaged, forget, read_json, write_whole
 from .network import OWN_TYPE, Network
 from .settings import DEFAULTS
-from .store import Pair, Record, Store
+from .store import RECORD_REMEDY, Pair, Record, Store
 
 _RESULTS = "results"  # the one folder among Multus' files: libcni's cache
 _NAME = "multus-cni-network"  # of Multus' own network, in the runtime's cache
 _LOCK_WAIT = 30.0
 _INTERFACE = "eth0"  # of a pod's first network: kubelet's runtimes have no other
-_REMEDY = "delete its pod; where that has gone, remove the file: the node's reconciler then frees what is left"
 
 
 def adopt(store: Store, folder: str, record: Record) -> Record | None:
@@ -35,7 +34,7 @@ def adopt(store: Store, folder: str, record: Record) -> Record | None:
     """
     path = f"{folder}/{record.container_id}"
     try:
-        delegates = read_json(path, _REMEDY)
+        delegates = read_json(path, RECORD_REMEDY)
     except FileNotFoundError:
         return None
     try:
@@ -43,7 +42,7 @@ def adopt(store: Store, folder: str, record: Record) -> Record | None:
             raise TypeError("no list of delegates")
         record.attachments = [_attachment(folder, record, delegate, place) for place, delegate in enumerate(delegates)]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, CniError) as error:
-        raise damaged(DECODING_FAILURE, path, f"is not a record of Multus': {error!r}", _REMEDY) from error
+        raise damaged(DECODING_FAILURE, path, f"is not a record of Multus': {error!r}", RECORD_REMEDY) from error
     store.save(record, durable=True)
     _forget(folder, record)
     return record

@@ -13,13 +13,13 @@ import time
 
 from .attachment import Attachment
 from .errors import DECODING_FAILURE, IO_FAILURE, TRY_AGAIN, CniError, Damaged
-from .files import damaged, forget, read_json, write_whole
+from .files import damaged, forget, open_lock, read_json, write_whole
 from .request import Pod, Request
 
 Pair = tuple[str, str]  # container ID, interface
 
 _FORMAT = 1
-_REMEDY = "delete its pod; where that has gone, remove the file: the node's reconciler then frees what is left"
+RECORD_REMEDY = "delete its pod; where that has gone, remove the file: the node's reconciler then frees what is left"
 
 
 class Record:
@@ -87,15 +87,19 @@ class Store:
         """The record, None when there is none; Damaged where what is there is not what netattach wrote."""
         path = self._path(container_id, ifname)
         try:
-            saved = read_json(path, _REMEDY)
+            saved = read_json(path, RECORD_REMEDY)
         except FileNotFoundError:
             return None
         try:
             record = Record.from_dict(saved)
         except (ValueError, LookupError, TypeError, AttributeError, CniError) as error:
-            raise damaged(DECODING_FAILURE, path, f"is not a record of netattach's: {error!r}", _REMEDY) from error
+            raise damaged(
+                DECODING_FAILURE, path, f"is not a record of netattach's: {error!r}", RECORD_REMEDY
+            ) from error
         if (record.container_id, record.ifname) != (container_id, ifname):
-            raise damaged(DECODING_FAILURE, path, "is the record of another container than its name says", _REMEDY)
+            raise damaged(
+                DECODING_FAILURE, path, "is the record of another container than its name says", RECORD_REMEDY
+            )
         return record
 
     def save(self, record: Record, *, durable: bool = False) -> None:
@@ -155,13 +159,7 @@ class Lock:
             time.sleep(0.02)
 
     def _take(self) -> bool:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        try:
-            self.file = os.open(self.path, flags, 0o600)
-        except OSError as error:
-            raise damaged(
-                IO_FAILURE, self.path, f"cannot be locked: {error.strerror}", "remove what is in its place"
-            ) from error
+        self.file = open_lock(self.path)
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # The holder before removed the file on release: a lock on a removed file excludes nobody.

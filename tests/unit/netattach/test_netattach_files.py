@@ -15,6 +15,7 @@ from agents.netattach import credentials, files, leases, multus_cache, network, 
 from agents.netattach.api import Api
 from agents.netattach.errors import CniError, Damaged
 from agents.netattach.kubeconfig import Kubeconfig, Unusable, render
+from agents.netattach.reconcile import Reconciler
 from agents.netattach.settings import Settings
 from agents.netattach.store import Record, Store
 from agents.netattach.trust import Trust
@@ -251,3 +252,27 @@ def test_damaged_tokens_are_named(kind: str, tmp_path: Path) -> None:
     damage(tmp_path / "token", kind)
     with pytest.raises(Damaged, match=f'the file "{tmp_path}/token" {SAID[kind]}.*kubelet writes it'):
         credentials.refresh(str(tmp_path), str(tmp_path / "kubeconfig"), "https://10.0.0.11:6443")
+
+
+def test_the_reconciler_tells_damage_once_and_frees_nothing_of_it(tmp_path: Path) -> None:
+    """Again only once it was mended; and what the same container holds of host-local's is kept."""
+    places = {name: tmp_path / name for name in ("cacheDir", "leasesDir", "multusCacheDir")}
+    for place in places.values():
+        place.mkdir()
+    path, _ = record(places["cacheDir"])
+    address, _ = lease(places["leasesDir"])
+    settings = Settings({name: str(place) for name, place in places.items()})
+    said: list[str] = []
+    reconciler = Reconciler(settings, set, said.append, grace=0)
+    path.write_text("")
+    for now in range(3):
+        reconciler.look(float(now))
+    (text,) = said
+    assert text.startswith(f'Passed over, and kept as it is: the file "{path}" is empty')
+    assert address.exists()
+    path.unlink()
+    reconciler.look(3.0)
+    assert said[1:] == [f"Freed 10.0.0.13 of network 'lan', which container {ID}, which is gone, had"]
+    path.write_text("")
+    reconciler.look(4.0)
+    assert said[2:] == [text]
