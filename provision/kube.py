@@ -237,8 +237,7 @@ def _client(kubeconfig: Path, *, foreign: bool) -> Any:
         TypeError,
         ValueError,
         AttributeError,
-        KeyError,
-        IndexError,
+        LookupError,
         RecursionError,
     ) as error:
         raise kind(f"The kubeconfig cannot be used: {error}", where=str(kubeconfig), remedy=remedy) from error
