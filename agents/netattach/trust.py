@@ -7,7 +7,7 @@ as long as the cluster keeps the admission policy that lets nobody else write su
 from __future__ import annotations
 
 from .api import Api
-from .errors import DECODING_FAILURE, INVALID_CONFIG, CniError
+from .errors import INVALID_CONFIG, CniError, Damaged
 from .files import damaged, read_json
 from .network import Network, parse
 from .settings import Settings
@@ -49,8 +49,11 @@ class Trust:
                 found = read_json(self._path, _REMEDY)
             except FileNotFoundError:
                 found = {}
+            except Damaged as error:
+                problem = f"the tenants' policy cannot be read: {error.msg}"
+                raise Damaged(INVALID_CONFIG, problem, error.details) from error
             if not isinstance(found, dict):
-                raise damaged(DECODING_FAILURE, self._path, "is not a policy of tenants", _REMEDY)
+                raise damaged(INVALID_CONFIG, self._path, "is not a policy of tenants", _REMEDY)
             self._policy = found
         return self._policy
 

@@ -171,7 +171,7 @@ def test_damaged_policy_and_credentials_are_named(node: Node) -> None:
     tenants, kubeconfig = node.folder / "tenants.json", node.kubeconfig.read_bytes()
     damage(tenants, "a FIFO")
     node.tenants_nad("own", json.dumps(node.macvlan()), "default")
-    assert f'the file "{tenants}" is a FIFO' in node.call("ADD", node.pod("own")).bad(5)
+    assert f'the file "{tenants}" is a FIFO' in node.call("ADD", node.pod("own")).bad(7)
     repair(tenants)
     damage(node.kubeconfig, "a FIFO")
     assert f'the file "{node.kubeconfig}" is a FIFO' in node.call("ADD", node.pod("lan")).bad(11)
