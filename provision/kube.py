@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from provision.errors import HostError, InputError
+from provision.files import read_whole
 from provision.wait import Deadline, NotYet, until
 
 Object = dict[str, Any]
@@ -222,13 +223,23 @@ def _client(kubeconfig: Path, *, foreign: bool) -> Any:
     from yaml import YAMLError
 
     configuration = Configuration()
+    kind, remedy = (InputError, "Name another file") if foreign else (HostError, "Run `mcastlab up`")
     try:
+        read_whole(kubeconfig, remedy, links=foreign, kind=kind)  # the loader would wait for a FIFO
         load_kube_config(  # type: ignore[no-untyped-call]
             str(kubeconfig), client_configuration=configuration, persist_config=False
         )
     # The loader checks little itself: what is no mapping where it wants one is Python's to complain of.
-    except (ConfigException, YAMLError, OSError, TypeError, ValueError, AttributeError, KeyError) as error:
-        kind, remedy = (InputError, "Name another file") if foreign else (HostError, "Run `mcastlab up`")
+    except (
+        ConfigException,
+        YAMLError,
+        OSError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+    ) as error:
         raise kind(f"The kubeconfig cannot be used: {error}", where=str(kubeconfig), remedy=remedy) from error
     configuration.retries = 1
     configuration.connection_pool_maxsize = 16

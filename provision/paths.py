@@ -41,7 +41,11 @@ class StateDir:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise HostError(f"The lab's folder cannot be made: {error.strerror}", where=str(self.path)) from error
+            raise HostError(
+                f"The lab's folder cannot be made: {error.strerror}",
+                where=str(self.path),
+                remedy="Remove what is in its place, or check the folder's owner",
+            ) from error
 
     @property
     def key(self) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.errors import HostError, InputError
+from provision.files import read_octets, read_whole
 from provision.providers.base import Machine
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def connect(machine: Machine) -> SSHClient:
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
         if machine.known_hosts.exists():
+            read_whole(machine.known_hosts, _unknown_key(machine), links=True)  # paramiko would wait for a FIFO
             client.load_host_keys(str(machine.known_hosts))
         client.connect(
             machine.address,
@@ -81,6 +83,7 @@ def _load_key(key_file: Path, host: str) -> PKey:
     import paramiko
 
     try:
+        read_octets(key_file, "Name the private key's own file", links=True, kind=InputError)
         return paramiko.PKey.from_path(key_file)
     except (TypeError, paramiko.PasswordRequiredException) as error:  # cryptography's and paramiko's own word for it
         raise InputError(

@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from . import door, hooks, web
+from . import door, files, hooks, web
 from .cluster import Cluster, Mirror
 from .enforcer import Enforcer
 from .events import Teller
@@ -32,8 +32,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     folder, node = Path(hooks.FOLDER), os.environ["NODE_NAME"]
     cluster = Cluster()
-    if (folder / hooks.REFUSED).exists():
-        _only_say_so(cluster, node, folder / hooks.REFUSED)
+    if reason := files.reason(str(folder / hooks.REFUSED)):
+        _only_say_so(cluster, node, reason, folder / hooks.REFUSED)
         return
     ended = threading.Event()
 
@@ -93,9 +93,8 @@ def _policies(cluster: Cluster, enforcer: Enforcer) -> Mirror:
     return mirror
 
 
-def _only_say_so(cluster: Cluster, node: str, refused: Path) -> None:
+def _only_say_so(cluster: Cluster, node: str, reason: str, refused: Path) -> None:
     """The node's kernel takes no programs: report that, and end when the unit finds that it does."""
-    reason = refused.read_text().strip()
     _LOG.error("this node keeps no namespaces apart: %s", reason)
     reporter = Reporter(cluster, node, reason)
     reporter.start()

@@ -28,6 +28,7 @@ SPOKEN = ["0.4.0", "1.0.0", "1.1.0"]
 _ENVIRONMENT, _CONTENT, _IO, _DECODE, _LATER = 4, 7, 5, 6, 11  # error codes of the specification, section 5
 _WAIT_SECONDS, _ASK_SECONDS = 2.0, 10.0
 _RECORD_BYTES = 1 << 16
+_REMEDY = "delete the pod: the one in its place gets a record of its own"
 _ID_CHARACTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
@@ -100,10 +101,7 @@ def add(config: dict[str, Any]) -> dict[str, Any]:
     police(found["port"])
     close_port(found["port"])
     os.makedirs(f"{FOLDER}/ports", mode=0o700, exist_ok=True)
-    beside = f"{FOLDER}/ports/.{name}.{os.getpid()}"
-    with open(beside, "w") as stream:
-        json.dump(found, stream)
-    os.rename(beside, f"{FOLDER}/ports/{name}")
+    library("files").write_whole(f"{FOLDER}/ports/{name}", json.dumps(found).encode())
     if not tell(wait=True):
         sys.stderr.write("multicast-bind: the agent multicast-policy does not answer; it binds the port when it runs\n")
     return result
@@ -152,13 +150,24 @@ def insist_on_own(port: str, name: str) -> None:
         raise CniError(_CONTENT, f"'{interface}' of this pod is bound already, by port '{bound}'")
 
 
+def library(name: str) -> Any:
+    """A module of the policy's, loaded where it is needed: DEL needs none."""
+    from importlib import import_module
+
+    if LIBRARY not in sys.path:
+        sys.path.insert(0, LIBRARY)
+    return import_module(f"multicast_policy.{name}")
+
+
 def _port_of(name: str) -> str:
-    """The port of a record; nothing where there is none that can be read."""
+    """The port of a record; nothing where there is none. Raises CniError where nobody can say which port it is."""
+    files, path = library("files"), f"{FOLDER}/ports/{name}"
     try:
-        with open(f"{FOLDER}/ports/{name}") as stream:
-            return str(json.loads(stream.read(_RECORD_BYTES))["port"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return str(json.loads(files.read_text(path, _REMEDY, _RECORD_BYTES))["port"])
+    except FileNotFoundError:
         return ""
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CniError(_CONTENT, f"the record '{path}' cannot be used: {error}; {_REMEDY}") from error
 
 
 def master(link: str) -> str:
@@ -176,18 +185,15 @@ def police(port: str, *, look: bool = False) -> None:
     """
     if os.path.exists(f"{FOLDER}/{REFUSED}"):
         return
-    sys.path.insert(0, LIBRARY)
-    from multicast_policy import hooks  # type: ignore[import-not-found]
-
+    files, hooks = library("files"), library("hooks")
     try:
-        with open(f"{FOLDER}/{KIND}") as stream:
-            kind = stream.read()
+        kind = hooks.kind_in_use()
         programs = hooks.Programs()
         if not look:
             hooks.attach(kind, [port], hooks.POD, programs)
         elif hooks.without(kind, [port], hooks.POD, programs):
             raise CniError(_LATER, f"port '{port}' has lost the multicast policy's programs")
-    except (hooks.HookError, OSError) as error:
+    except (hooks.HookError, files.Damaged, OSError) as error:
         problem = f"port '{port}' cannot be given the multicast policy's programs: {error}"
         more = "`systemctl status mcastlab-multicast-policy` on the node says more"
         raise CniError(_LATER, f"{problem}; {more}") from error
@@ -209,11 +215,14 @@ def close_port(port: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Forget a port; well when it is forgotten already."""
+    """Forget a port; well when it is forgotten already. A folder is nobody's record: it stays, and is told."""
+    path = f"{FOLDER}/ports/{name}"
     try:
-        os.unlink(f"{FOLDER}/ports/{name}")
+        os.unlink(path)
     except FileNotFoundError:
         return
+    except IsADirectoryError:
+        sys.stderr.write(f"multicast-bind: '{path}' is a folder, which nothing here makes, and stays: remove it\n")
     tell(wait=False)
 
 
@@ -226,7 +235,8 @@ def collect(config: dict[str, Any]) -> None:
         return
     names = {f"{item['containerID']}@{item['ifname']}" for item in valid}
     for name in sorted(set(os.listdir(f"{FOLDER}/ports")) - names):
-        remove(name)
+        if name[0] != ".":  # another call is writing that one
+            remove(name)
 
 
 def tell(wait: bool) -> bool:

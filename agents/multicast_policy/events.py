@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from . import files
 from .cluster import Cluster, ClusterError
 
 _LOG = logging.getLogger("multicast-policy")
@@ -81,10 +82,8 @@ class Teller(threading.Thread):
         return True
 
     def _remember(self) -> None:
-        beside = self._path.with_name(f".{self._path.name}")
         try:
-            beside.write_text(json.dumps(self._told))
-            beside.replace(self._path)
+            files.write_whole(str(self._path), json.dumps(self._told).encode())
         except OSError as error:
             _LOG.error("what was told cannot be kept, so something may be told again: %s", error)
 
@@ -113,11 +112,11 @@ class Teller(threading.Thread):
 
 def _read(path: Path) -> dict[str, float]:
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(files.read_text(str(path), "the next look writes it anew"))
         return {str(key): float(when) for key, when in found.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         _LOG.error("'%s' cannot be read, so something may be told again: %s", path, error)
         return {}
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
-from . import bpf
+from . import bpf, files
 
 # What the node's unit, the plug-in and the agent share. In it a bpf file system of its own, so that no pin is in
 # anybody's way: a folder for each object, and the link `current` to the one that is loaded.
@@ -36,6 +36,15 @@ _SECONDS = 20
 
 class HookError(Exception):
     """A program cannot be attached; the message says where, and what the kernel or tc said."""
+
+
+def kind_in_use() -> str:
+    """By which kind of hook the node's unit has attached the programs; raises OSError or files.Damaged."""
+    path = f"{FOLDER}/{KIND}"
+    kind = files.read_text(path, files.RESTART)
+    if kind not in KINDS:
+        raise files.Damaged(path, "names no kind of hook", files.RESTART)
+    return kind
 
 
 class Programs:

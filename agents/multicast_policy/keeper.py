@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import elf, hooks, loader, ports
+from . import elf, files, hooks, loader, ports
 from .enforcer import Enforcer
 
 _LOG = logging.getLogger("multicast-policy")
@@ -81,8 +81,7 @@ class Keeper:
         except (OSError, ValueError, hooks.HookError, loader.LoadError) as error:
             _LOG.error("%s", error)
             notes.append(str(error))
-        if (_FOLDER / hooks.OLDER).exists():
-            reason = (_FOLDER / hooks.OLDER).read_text().strip()
+        if reason := files.reason(str(_FOLDER / hooks.OLDER)):
             notes.append(
                 f"this kernel does not take the newest programs of the policy, and the older ones go on: {reason}"
             )
@@ -96,8 +95,8 @@ class Keeper:
         """The programs that are pinned; loaded again when they are not."""
         if not hooks.stamp():
             _LOG.error("the pins of the policy's programs were gone: loading them again")
-            data = (_FOLDER / loader.OBJECT).read_bytes()
-            loader.ensure(data, elf.parse(data), kind=(_FOLDER / hooks.KIND).read_text())
+            data = files.read_bytes(str(_FOLDER / loader.OBJECT), files.RESTART)
+            loader.ensure(data, elf.parse(data), kind=hooks.kind_in_use())
         if self._programs is None or self._programs.stamp != hooks.stamp():
             if self._old:
                 self._old.close()
@@ -108,7 +107,7 @@ class Keeper:
 
     def _give(self, programs: hooks.Programs, here: list[str], notes: list[str]) -> None:
         """Programs to whoever lacks them; a port that cannot be given any is locked until it can."""
-        kind = (_FOLDER / hooks.KIND).read_text()
+        kind = hooks.kind_in_use()
         for device in hooks.without(kind, [self._bridge], hooks.BRIDGE, programs):
             _LOG.error("bridge '%s' had lost its programs", device)
             try:

@@ -19,7 +19,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import bpf, elf, hooks
+from . import bpf, elf, files, hooks
 from .hooks import FOLDER, KIND, KINDS, OLDER, PINS, REFUSED
 
 OBJECT = "policy.o"  # beside the records: what the agent loads again when the pins are lost
@@ -36,7 +36,7 @@ def main() -> int:
     """As the module says; 1 when there is no object, or its programs cannot be given to the bridge."""
     path, bridge = Path(sys.argv[1]), os.environ.get("BRIDGE", "cni0")
     try:
-        data = path.read_bytes()
+        data = files.read_bytes(str(path), "`mcastlab up` puts it there again")
         if os.environ.get("SHA256", "") not in {"", hashlib.sha256(data).hexdigest()}:
             raise ValueError("is not the object that the bundle has: its SHA-256 is another")
         found = elf.parse(data)
@@ -59,7 +59,7 @@ def main() -> int:
 
 def _refuse(reason: str) -> int:
     (_FOLDER / "ports").mkdir(mode=0o700, parents=True, exist_ok=True)
-    (_FOLDER / (OLDER if hooks.stamp() else REFUSED)).write_text(reason + "\n")
+    files.write_whole(str(_FOLDER / (OLDER if hooks.stamp() else REFUSED)), f"{reason}\n".encode())
     return 0
 
 
@@ -73,9 +73,7 @@ def give(bridge: str, data: bytes, kind: str, before: Path | None) -> None:
     ports = sorted(path.name for path in Path(f"/sys/class/net/{bridge}/brif").iterdir())
     hooks.attach(kind, ports, hooks.POD, current, old)
     for name, content in ((OBJECT, data), (KIND, kind.encode())):
-        beside = _FOLDER / f".{name}"
-        beside.write_bytes(content)
-        beside.replace(_FOLDER / name)
+        files.write_whole(str(_FOLDER / name), content)
     for name in (REFUSED, OLDER):
         (_FOLDER / name).unlink(missing_ok=True)
     for programs in (current, old):

@@ -12,11 +12,14 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from . import files
 from .model import Port, link_local
 
 _LOG = logging.getLogger("multicast-policy")
 _NET = Path("/sys/class/net")
 _RECORD_BYTES = 1 << 16  # more than any pod needs; what is longer was not written by the plug-in
+Stamp = tuple[int, int, int, int]  # when a record was written, when that or its owner changed, inode, size
+_REMEDY = "delete its pod: the one in its place gets a record of its own"
 _SECONDS = 10
 _SIOCGIFINDEX = 0x8933
 # Both ways, whatever its carrier does (`state` and `isolated` do not hold); and what a port normally has.
@@ -29,11 +32,11 @@ class Records:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "ports"
-        self._known: dict[str, tuple[tuple[int, int, int], Port | None]] = {}
+        self._known: dict[str, tuple[Stamp, Port | None]] = {}
 
     def read(self) -> list[tuple[int, Port]]:
         """(when it was written, port) of each that can be used; one that cannot binds nothing, and the log names it."""
-        found: dict[str, tuple[tuple[int, int, int], Port | None]] = {}
+        found: dict[str, tuple[Stamp, Port | None]] = {}
         try:
             folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
@@ -49,7 +52,7 @@ class Records:
                     about = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue  # DEL came in between
-                stamp = (about.st_mtime_ns, about.st_ino, about.st_size)
+                stamp = (about.st_mtime_ns, about.st_ctime_ns, about.st_ino, about.st_size)
                 known = self._known.get(entry.name)
                 found[entry.name] = (
                     known if known and known[0] == stamp else (stamp, _record(self._folder / entry.name))
@@ -62,13 +65,11 @@ class Records:
 
 def _record(path: Path) -> Port | None:
     try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > _RECORD_BYTES:
-            raise ValueError("it is no plain file of a record's size")
-        port = Port.of(json.loads(path.read_text()))
+        port = Port.of(json.loads(files.read_text(str(path), _REMEDY, _RECORD_BYTES)))
         link_local(port.mac)
         port.check()
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        _LOG.error("record '%s' cannot be used, its port stays closed: %r", path, error)
+        _LOG.error("record '%s' cannot be used, its port stays closed: %r; %s", path, error, _REMEDY)
         return None
     return port
 

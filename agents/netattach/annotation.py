@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from .errors import INVALID_CONFIG, CniError
-from .names import interface_name, mac_address, object_name
+from .names import INTERFACE_RULE, interface_name, mac_address, object_name
 from .request import NETWORKS
 
 
@@ -56,7 +56,7 @@ def _parse_short(item: str, pod_namespace: str) -> Selection:
     if not object_name(name) or not object_name(namespace):
         raise _invalid(f'"{item}" is not of the form [namespace/]name[@interface]')
     if at and not interface_name(interface):
-        raise _invalid(f'"{item}" asks for the interface "{interface}", which is not a valid name')
+        raise _invalid(f'"{item}" asks for the interface "{interface}", which is not a valid name: {INTERFACE_RULE}')
     return Selection(namespace, name, interface)
 
 
@@ -128,7 +128,11 @@ def _interface(selection: Selection, value: object) -> bool:
     if selection.interface not in ("", value):
         return False
     selection.interface = str(value)
-    return isinstance(value, str) and interface_name(value)
+    if isinstance(value, str) and not interface_name(value):
+        raise _invalid(
+            f'"{selection.name}" asks for the interface "{value}", which is not a valid name: {INTERFACE_RULE}'
+        )
+    return isinstance(value, str)
 
 
 def _cni_args(selection: Selection, value: object) -> bool:

@@ -65,7 +65,7 @@ class Api:
     def _connect(self) -> tuple[Kubeconfig, Connection]:
         """The connection for the kubeconfig as it stands now: its token may have been renewed since the last try."""
         config = Kubeconfig(self.path)
-        if self.connection is None or self.config is None or config.stamp != self.config.stamp:
+        if self.connection is None or self.config is None or vars(config) != vars(self.config):
             if self.connection is not None:
                 self.connection.close()
             self.connection = Connection(config.host, config.port, _trust(config))
@@ -86,8 +86,8 @@ def _trust(config: Kubeconfig) -> SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=b64decode(config.ca_data).decode())
-    except ValueError as error:
-        raise Unusable(f"the kubeconfig's certificate authority is not usable: {error}") from error
+    except (ValueError, ssl.SSLError) as error:
+        raise Unusable(f'the certificate authority in "{config.path}" is not usable: {error}') from error
     return context
 
 

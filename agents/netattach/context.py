@@ -37,9 +37,12 @@ class Context:
         return attachment
 
     def adopt(self) -> Record | None:
-        """The record of this call's container where Multus attached it, or None; from here on it is netattach's."""
+        """The record of this call's container where Multus attached it, or None; from here on it is netattach's.
+
+        Raises Damaged where Multus' file cannot be read.
+        """
         folder = self.settings.multus_cache_dir
-        if not os.path.exists(f"{folder}/{self.request.container_id}"):
+        if not os.path.lexists(f"{folder}/{self.request.container_id}"):
             return None
         from . import multus_cache
 

@@ -11,9 +11,12 @@ import signal
 import sys
 import time
 
+from .errors import CniError
+from .files import read, read_text, write_whole
 from .kubeconfig import render
 
 _PERIOD = 5.0
+_REMEDY = "kubelet writes it: delete the pod, and another one gets it"
 
 
 def main(argv: list[str]) -> int:
@@ -28,7 +31,7 @@ def main(argv: list[str]) -> int:
         try:
             if refresh(source, target, server):
                 print(f'netattach: renewed "{target}"', flush=True)
-        except OSError as error:
+        except (CniError, OSError) as error:
             print(f'netattach: "{target}" cannot be renewed: {error}', file=sys.stderr, flush=True)
         time.sleep(_PERIOD)
 
@@ -38,21 +41,16 @@ def refresh(source: str, target: str, server: str) -> bool:
 
     Mode 0600 from its first moment, and replaced whole: a reader sees the old file or the new one.
     """
-    with open(f"{source}/ca.crt", "rb") as file:
-        ca = file.read()
-    with open(f"{source}/token", encoding="ascii") as file:
-        token = file.read().strip()
+    # Links, since kubelet changes a volume's files by turning one.
+    ca = read(f"{source}/ca.crt", _REMEDY, links=True)
+    token = read_text(f"{source}/token", _REMEDY, links=True).strip()
     wanted = render(server, ca, token)
     if _read(target) == wanted:
         return False
     folder = os.path.dirname(target)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chmod(folder, 0o700)
-    with open(f"{target}.new", "wb", opener=_private) as file:
-        file.write(wanted)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f"{target}.new", target)
+    write_whole(target, wanted, durable=True)
     return True
 
 
@@ -60,13 +58,6 @@ def _read(path: str) -> bytes:
     try:
         if os.stat(path).st_mode & 0o077:
             return b""  # readable by others: write it anew
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
-
-
-def _private(path: str, flags: int) -> int:
-    if os.path.lexists(path):
-        os.unlink(path)
-    return os.open(path, flags | os.O_EXCL, 0o600)
+        return read(path, "")
+    except (CniError, OSError):
+        return b""  # not there, or damaged: likewise

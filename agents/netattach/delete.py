@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 from . import runtime_cache
 from .context import Context, detach, settle
-from .errors import CniError
+from .errors import CniError, Damaged
+from .files import forget
 from .request import Request
 from .results import convert
 from .store import Record, new_record
@@ -18,7 +21,7 @@ def delete(request: Request) -> None:
     context = Context(request)
     context.store.prepare()
     with context.store.lock(request.container_id, request.ifname, _LOCK_WAIT):
-        record = context.store.load(request.container_id, request.ifname) or context.adopt()
+        record = _known(context)
         if record is not None:
             failures = detach(record, context.own_runner())
             settle(context.store, record)
@@ -26,6 +29,17 @@ def delete(request: Request) -> None:
             failures = _delete_default(context)
     if failures:
         raise join(failures)
+
+
+def _known(context: Context) -> Record | None:
+    """The container's record. One that is damaged keeps nothing from being freed that is known without it: the default
+    network now, other networks' addresses by the reconciler, once the record has gone with the pod."""
+    request = context.request
+    try:
+        return context.store.load(request.container_id, request.ifname) or context.adopt()
+    except Damaged as error:
+        sys.stderr.write(f"netattach: {error}; DEL goes by what is known without it\n")
+        return None
 
 
 def join(failures: list[CniError]) -> CniError:
@@ -51,7 +65,8 @@ def _delete_default(context: Context) -> list[CniError]:
     record.attachments.append(attachment)
     failures = detach(record, context.own_runner())
     if not failures:
-        context.store.remove(record)  # there may be one that cannot be read
+        context.store.remove(record)  # there may be one that is damaged, of netattach's or of Multus'
+        forget(f"{context.settings.multus_cache_dir}/{request.container_id}")
         runtime_cache.forget(folder, network.name, request.container_id, request.ifname)
     return failures
 

@@ -48,3 +48,7 @@ class CniError(Exception):
 
 class PluginMissing(CniError):
     """A plug-in cannot be started: it did not run, whatever it was asked. Its code could be another plug-in's own."""
+
+
+class Damaged(CniError):
+    """A file of the node's is there and cannot be used; the message names it, the details are the remedy."""

@@ -12,12 +12,10 @@ from . import multus_cache, runtime_cache
 from .attachment import plugin_configuration
 from .context import Context
 from .delete import delete_stale, join
-from .errors import INVALID_CONFIG, CniError
+from .errors import INVALID_CONFIG, IO_FAILURE, CniError, Damaged
 from .network import Network
 from .request import Request
-from .store import Record
-
-Pair = tuple[str, str]  # container ID, interface
+from .store import Pair, Record
 
 
 class Inventory:
@@ -48,17 +46,24 @@ def collect(request: Request) -> None:
     valid = _valid(request)
     context.store.prepare()
     inventory = Inventory()
-    multus_cache.adopt_all(context.store, context.settings.multus_cache_dir)
-    failures: list[CniError] = []
-    for record in list(context.store.records()):
+    spoilt = multus_cache.adopt_all(context.store, context.settings.multus_cache_dir)
+    records, own_spoilt = context.store.survey()
+    spoilt |= own_spoilt
+    failures: list[CniError] = list(spoilt.values())
+    for record in records:
         if (record.container_id, record.ifname) in valid:
             _keep(inventory, record)
         else:
             failures += _collect_stale(context, inventory, record)
     default = context.default_attachment().network
-    older = runtime_cache.attachments(context.settings.runtime_cache_dir, default.name)
+    older, faults = runtime_cache.attachments(context.settings.runtime_cache_dir, default.name)
     inventory.keep(default, valid | older)
-    failures += _forward(context, inventory)
+    failures += faults
+    if spoilt:
+        # Nobody can say of which networks such a container has interfaces: a delegate would free what is in use.
+        failures.append(CniError(IO_FAILURE, "no plug-in is asked to free anything while a record is damaged"))
+    else:
+        failures += _forward(context, inventory)
     if failures:
         raise join(failures)
 
@@ -80,9 +85,9 @@ def _collect_stale(context: Context, inventory: Inventory, record: Record) -> li
     """DEL a stale record's attachments; one that another call is working on is live."""
     try:
         lock = context.store.lock(record.container_id, record.ifname, 0)
-    except CniError:
+    except CniError as error:
         _keep(inventory, record)
-        return []
+        return [error] if isinstance(error, Damaged) else []
     with lock:
         for attachment in record.attachments:
             inventory.note(attachment.network)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
+
+from .errors import Damaged
+from .files import read_json
+
+_WRITER = 'the DaemonSet "netattach" writes it'
 
 
 class Unusable(Exception):
@@ -15,25 +19,34 @@ class Kubeconfig:
 
     def __init__(self, path: str) -> None:
         """Read `path`; Unusable says why it cannot be used."""
+        self.path = path
         try:
-            with open(path, encoding="utf-8") as file:
-                config = json.load(file)
-                self.stamp = os.fstat(file.fileno()).st_mtime_ns
+            config = _mapping(read_json(path, f"remove it: {_WRITER} anew"))
             cluster = config["clusters"][0]["cluster"]
             self.server = str(cluster["server"])
             self.ca_data = str(cluster.get("certificate-authority-data") or "")
             self.token = str(config["users"][0]["user"]["token"])
         except FileNotFoundError as error:
-            raise Unusable(f'"{path}" is not there; the DaemonSet "netattach" writes it') from error
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise Unusable(f'"{path}" is not a kubeconfig that netattach can read: {error!r}') from error
+            raise Unusable(f'"{path}" is not there; {_WRITER}') from error
+        except Damaged as error:
+            raise Unusable(str(error)) from error
+        except (LookupError, TypeError, AttributeError) as error:
+            raise Unusable(f'"{path}" is not a kubeconfig that netattach can read: {error!r}; {_WRITER}') from error
         scheme, _, address = self.server.partition("://")
         host, _, port = address.rstrip("/").rpartition(":")
-        if scheme not in ("http", "https") or not host or not port.isdigit():
-            raise Unusable(f'"{path}" names the server "{self.server}", not https://ADDRESS:PORT')
+        if scheme not in ("http", "https") or not host or not port.isdecimal() or int(port) > 65535:
+            raise Unusable(f'"{path}" names the server "{self.server}", not https://ADDRESS:PORT; {_WRITER}')
+        if not self.token.isascii() or not self.token.isprintable():
+            raise Unusable(f'"{path}" holds a token that is none; {_WRITER}')
         self.tls = scheme == "https"
         self.host = host.strip("[]")
         self.port = int(port)
+
+
+def _mapping(found: object) -> dict[str, list[dict[str, dict[str, object]]]]:
+    if not isinstance(found, dict):
+        raise TypeError("no object")
+    return found
 
 
 def render(server: str, ca: bytes, token: str) -> bytes:

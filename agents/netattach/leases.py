@@ -2,25 +2,45 @@
 
 containernetworking/plugins, plugins/ipam/host-local/backend/disk: the file's first line is the id, the second
 the interface; `lock` is locked by flock while any of it changes.
+
+What cannot be read is never freed: nobody can tell whether the pod that has the address is gone. It is told instead.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_MOST = 4096  # octets that are read of a file: an id and a name have no more
+from .errors import DECODING_FAILURE, IO_FAILURE, TRY_AGAIN, CniError, Damaged
+from .files import damaged, open_lock, read
+
+_MOST = 4096  # octets: an id and a name have no more
+_LOCK_WAIT = 10.0
+_REMEDY = "remove it once no pod has the address, which nobody is given meanwhile"
 
 
-def holders(folder: str) -> dict[str, list[str]]:
-    """The containers that hold addresses, each with its files."""
+def holders(folder: str) -> tuple[dict[str, list[str]], list[Damaged]]:
+    """The containers that hold addresses, each with its files; and what is wrong with files that do not say whose."""
     found: dict[str, list[str]] = {}
-    for path in _files(folder):
-        if container := _holder(path):
-            found.setdefault(container, []).append(path)
-    return found
+    faults: list[Damaged] = []
+    for network in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        place = f"{folder}/{network}"
+        if not stat.S_ISDIR(os.lstat(place).st_mode):
+            faults.append(damaged(IO_FAILURE, place, "is in the place of a network's folder", "remove it"))
+            continue
+        for name in sorted(os.listdir(place)):
+            if name == "lock" or name.startswith("last_reserved"):
+                continue
+            try:
+                if container := _holder(f"{place}/{name}"):
+                    found.setdefault(container, []).append(f"{place}/{name}")
+            except Damaged as error:
+                faults.append(error)
+    return found, faults
 
 
 def free(container: str, paths: list[str]) -> list[str]:
@@ -28,46 +48,47 @@ def free(container: str, paths: list[str]) -> list[str]:
     done = []
     for path in paths:
         network, address = path.split("/")[-2:]
-        with _locked(os.path.dirname(path)):
-            if _holder(path) == container:
-                os.unlink(path)
-                done.append(
-                    f"Freed {address} of network '{network}', which container {container[:12]}, which is gone, had"
-                )
+        what = f"{address} of network '{network}', which container {container[:12]}, which is gone, had"
+        try:
+            with _locked(os.path.dirname(path)):
+                if _holder(path) == container:
+                    os.unlink(path)
+                    done.append(f"Freed {what}")
+        except CniError as error:
+            done.append(f"Not freed yet is {what}: {error}")
     return done
 
 
-def _files(folder: str) -> Iterator[str]:
-    for network in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        place = f"{folder}/{network}"
-        if os.path.isdir(place) and not os.path.islink(place):
-            names = (
-                name for name in sorted(os.listdir(place)) if name != "lock" and not name.startswith("last_reserved")
-            )
-            yield from (f"{place}/{name}" for name in names)
-
-
 def _holder(path: str) -> str:
-    """The container that holds the address; empty for what is no file of host-local's."""
+    """The container that holds the address; empty where the file has gone. Raises Damaged."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        first, ended, _ = read(path, _REMEDY, most=_MOST).partition(b"\r\n")
+    except FileNotFoundError:
         return ""
-    try:
-        first = os.read(handle, _MOST).split(b"\n", 1)[0].strip().decode()
-        return first if first.isalnum() and first.isascii() else ""
-    except (OSError, UnicodeDecodeError):
-        return ""
-    finally:
-        os.close(handle)
+    # Without its end it may be half of an ID, which is nobody's: the pod whose ID it was may run.
+    if not ended or not first.isalnum():  # of bytes: ASCII's only
+        raise damaged(DECODING_FAILURE, path, "does not begin with a line that is a container's ID", _REMEDY)
+    return first.decode()
 
 
 @contextmanager
 def _locked(folder: str) -> Iterator[None]:
-    """As the plug-in locks it: nobody gives an address away while it is freed."""
-    handle = os.open(f"{folder}/lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    """As the plug-in locks it: nobody gives an address away while it is freed. Raises CniError where it cannot be."""
+    path, deadline = f"{folder}/lock", time.monotonic() + _LOCK_WAIT
+    handle = open_lock(path)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        while not _taken(handle):
+            if time.monotonic() >= deadline:
+                raise CniError(TRY_AGAIN, f'"{path}" is kept locked by another process for {_LOCK_WAIT:g} seconds')
+            time.sleep(0.05)
         yield
     finally:
         os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

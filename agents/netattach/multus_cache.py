@@ -15,17 +15,23 @@ import sys
 
 from . import runtime_cache
 from .attachment import Attachment
-from .errors import CniError
+from .errors import DECODING_FAILURE, CniError, Damaged
+from .files import damaged, forget, read_json, write_whole
 from .network import OWN_TYPE, Network
 from .settings import DEFAULTS
-from .store import Record, Store
+from .store import RECORD_REMEDY, Pair, Record, Store
 
+_RESULTS = "results"  # the one folder among Multus' files: libcni's cache
 _NAME = "multus-cni-network"  # of Multus' own network, in the runtime's cache
 _LOCK_WAIT = 30.0
+_INTERFACE = "eth0"  # of a pod's first network: kubelet's runtimes have no other
 
 
 def adopt(store: Store, folder: str, record: Record) -> Record | None:
-    """Fill the empty `record` with what Multus attached, save it and remove Multus' file; None where there is none."""
+    """Fill the empty `record` with what Multus attached, save it and remove Multus' file; None where there is none.
+
+    Raises Damaged, and leaves all as it is, where the file is not what Multus writes.
+    """
     if read(folder, record) is None:
         return None
     store.save(record, durable=True)
@@ -34,33 +40,42 @@ def adopt(store: Store, folder: str, record: Record) -> Record | None:
 
 
 def read(folder: str, record: Record) -> Record | None:
-    """Fill the empty `record` with what Multus attached; None where there is nothing."""
+    """Fill the empty `record` with what Multus attached; None where there is nothing, Damaged where it is no record."""
+    path = f"{folder}/{record.container_id}"
     try:
-        with open(f"{folder}/{record.container_id}", encoding="utf-8") as file:
-            delegates = json.load(file)
-        record.attachments = [_attachment(folder, record, delegate, place) for place, delegate in enumerate(delegates)]
+        delegates = read_json(path, RECORD_REMEDY)
     except FileNotFoundError:
         return None
-    except (ValueError, LookupError, TypeError, AttributeError, CniError) as error:
-        sys.stderr.write(f"netattach: what Multus left of container {record.container_id} is ignored: {error!r}\n")
-        return None
-    return record if record.attachments else None
+    try:
+        if not isinstance(delegates, list) or not delegates:
+            raise TypeError("no list of delegates")
+        record.attachments = [_attachment(folder, record, delegate, place) for place, delegate in enumerate(delegates)]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, CniError) as error:
+        raise damaged(DECODING_FAILURE, path, f"is not a record of Multus': {error!r}", RECORD_REMEDY) from error
+    return record
 
 
 def containers(folder: str) -> set[str]:
-    """The containers of which Multus keeps something."""
+    """The containers of which Multus keeps something, whatever that is."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
-    return {name for name in names if os.path.isfile(f"{folder}/{name}")}
+    return {name for name in names if name != _RESULTS}
 
 
-def adopt_all(store: Store, folder: str) -> None:
-    """Adopt every container that Multus attached: GC must know the live ones and free the others."""
+def adopt_all(store: Store, folder: str) -> dict[Pair, Damaged]:
+    """Adopt every container that Multus attached: GC must know the live ones and free the others.
+
+    What is wrong with those that cannot be adopted, by container.
+    """
+    spoilt: dict[Pair, Damaged] = {}
     for name in sorted(containers(folder)):
         try:
-            with store.lock(name, "eth0", 0):
-                adopt(store, folder, Record(name, "eth0", "", None))
+            with store.lock(name, _INTERFACE, 0):
+                adopt(store, folder, Record(name, _INTERFACE, "", None))
+        except Damaged as error:
+            spoilt[name, _INTERFACE] = error
         except CniError:
             continue  # another call is at work on it, and adopts it
+    return spoilt
 
 
 def _attachment(folder: str, record: Record, delegate: dict[str, object], place: int) -> Attachment:
@@ -73,7 +88,7 @@ def _attachment(folder: str, record: Record, delegate: dict[str, object], place:
     default = place == 0
     ifname = str(delegate.get("ifnameRequest") or (record.ifname if default else f"net{place}"))
     attachment = Attachment(str(delegate.get("Name") or network.name), network, ifname, default=default)
-    entry = runtime_cache.entry(f"{folder}/results", network.name, record.container_id, ifname)
+    entry = runtime_cache.entry(f"{folder}/{_RESULTS}", network.name, record.container_id, ifname)
     args, result = entry.get("capabilityArgs"), entry.get("result")
     attachment.capability_args = args if isinstance(args, dict) else {}
     attachment.result = result if isinstance(result, dict) else None
@@ -83,9 +98,9 @@ def _attachment(folder: str, record: Record, delegate: dict[str, object], place:
 def _forget(folder: str, record: Record) -> None:
     """Remove what Multus and, for its network, the runtime keep of the container."""
     for attachment in record.attachments:
-        runtime_cache.forget(f"{folder}/results", attachment.network.name, record.container_id, attachment.ifname)
+        runtime_cache.forget(f"{folder}/{_RESULTS}", attachment.network.name, record.container_id, attachment.ifname)
     runtime_cache.forget(str(DEFAULTS["runtimeCacheDir"]), _NAME, record.container_id, record.ifname)
-    os.unlink(f"{folder}/{record.container_id}")
+    forget(f"{folder}/{record.container_id}")
 
 
 def main(_: list[str]) -> int:
@@ -111,11 +126,11 @@ def main(_: list[str]) -> int:
 
 def hand_over(store: Store, folder: str, record: Record) -> None:
     """Write `record` as Multus' file and libcni's cache, and forget it."""
-    os.makedirs(f"{folder}/results", mode=0o700, exist_ok=True)
+    os.makedirs(f"{folder}/{_RESULTS}", mode=0o700, exist_ok=True)
     for attachment in record.attachments:
         if attachment.result is not None:
             name = f"{attachment.network.name}-{record.container_id}-{attachment.ifname}"
-            _write(f"{folder}/results/{name}", _cached(record, attachment))
+            _write(f"{folder}/{_RESULTS}/{name}", _cached(record, attachment))
     _write(f"{folder}/{record.container_id}", [_delegate(attachment) for attachment in record.attachments])
     store.remove(record)
     runtime_cache.forget(str(DEFAULTS["runtimeCacheDir"]), OWN_TYPE, record.container_id, record.ifname)
@@ -157,12 +172,4 @@ def _cached(record: Record, attachment: Attachment) -> dict[str, object]:
 
 
 def _write(path: str, content: object) -> None:
-    with open(f"{path}.new", "w", encoding="utf-8", opener=_private) as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(f"{path}.new", path)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    write_whole(path, json.dumps(content).encode(), durable=True)

@@ -11,6 +11,7 @@ _OBJECT = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-
 _MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(\1[0-9A-Fa-f]{2}){4}")
 
 IFNAMSIZ = 16  # linux/if.h: 15 characters and the final zero
+INTERFACE_RULE = f'choose one of at most {IFNAMSIZ - 1} octets, without spaces, "/" and ":"'
 OBJECT_NAME_MAX = 253
 
 

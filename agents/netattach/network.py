@@ -6,10 +6,12 @@ import json
 import os
 
 from . import versions
-from .errors import DECODING_FAILURE, INVALID_CONFIG, TRY_AGAIN, CniError
+from .errors import DECODING_FAILURE, INVALID_CONFIG, TRY_AGAIN, CniError, Damaged
+from .files import read_json, read_text
 from .names import cni_name, plugin_type
 
 OWN_TYPE = "netattach"
+_REMEDY = "mend it or remove it; `mcastlab up` writes the lab's own again"
 
 Plugin = dict[str, "object"]
 
@@ -64,7 +66,7 @@ def parse(subject: str, text: str, name: str = "") -> Network:
     """The network that the JSON in `text` describes."""
     try:
         config = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CniError(DECODING_FAILURE, f"{subject} is not JSON", str(error)) from error
     if not isinstance(config, dict):
         raise CniError(DECODING_FAILURE, f"{subject} is not a JSON object")
@@ -75,29 +77,36 @@ def load(path: str) -> Network:
     """The network in the file `path`; CniError 11 while there is no such file (NPWG 6.1.2)."""
     subject = f'the network configuration "{path}"'
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
+        text = read_text(path, _REMEDY, links=True)
     except FileNotFoundError as error:
         raise CniError(TRY_AGAIN, f"{subject} is not there yet") from error
     return parse(subject, text)
 
 
 def find_on_disk(folder: str, name: str) -> Network | None:
-    """The network named `name` in the files of `folder`: lists first, then single configurations (NPWG 3.4.1)."""
+    """The network named `name` in the files of `folder`: lists first, then single configurations (NPWG 3.4.1).
+
+    Raises Damaged where none that can be read has the name: one that cannot may be it.
+    """
+    spoilt: list[Damaged] = []
     files = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     for suffixes in ((".conflist",), (".conf", ".json")):
         for file in files:
             path = f"{folder}/{file}"
-            if file.endswith(suffixes) and _names(path, name):
+            if file.endswith(suffixes) and _names(path, name, spoilt):
                 return load(path)
+    if spoilt:
+        raise spoilt[0].about(f'no file that can be read has the network "{name}"')
     return None
 
 
-def _names(path: str, name: str) -> bool:
-    """Whether the file's own `name` is `name`; a file that cannot be read names nothing."""
+def _names(path: str, name: str, spoilt: list[Damaged]) -> bool:
+    """Whether the file's own `name` is `name`; one that cannot be read names nothing and joins `spoilt`."""
     try:
-        with open(path, encoding="utf-8") as file:
-            config = json.load(file)
-    except (OSError, ValueError):
+        config = read_json(path, _REMEDY, links=True)
+    except FileNotFoundError:
+        return False
+    except Damaged as error:
+        spoilt.append(error)
         return False
     return isinstance(config, dict) and config.get("name") == name

@@ -7,6 +7,7 @@ CTR… is containerd's `ctr` with its options (runtime). A record of netattach's
 Multus', or an address that host-local holds, is stale once its container has been unknown, and its network namespace
 gone, for the grace: an ADD that failed is never taken back by the runtime, nor is what a power cut left. Records get
 their DEL, again and again with growing pauses where it fails; addresses that no record knows are given back.
+What is damaged is told and passed over, and nothing of its container is freed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Callable
 
 from . import leases, multus_cache
 from .context import detach, runner, settle
-from .errors import CniError
+from .errors import CniError, Damaged
 from .kubelet import Kubelet
 from .repair import Repair
 from .runtime import Runtime, Unknown
@@ -43,32 +44,27 @@ class Reconciler:
         self._say = say
         self._grace = grace
         self._since: dict[str, float] = {}  # container to the moment from which on it was seen stale
+        self._faults: set[str] = set()
         self._after: dict[str, tuple[float, float]] = {}  # container to when its DEL is tried again, and the pause
 
     def look(self, now: float) -> list[str]:
         """Free what is stale at `now`; what was done, in sentences."""
         self.store.prepare()
         known = self._known()
-        records = list(self.store.records())
-        held = leases.holders(self.settings.leases_dir)
+        records, spoilt = self.store.survey()
+        held, faults = leases.holders(self.settings.leases_dir)
         multus = multus_cache.containers(self.settings.multus_cache_dir)
         living = {record.container_id for record in records if record.netns and os.path.exists(record.netns)}
         dead = ({record.container_id for record in records} | set(held) | multus) - known - living
+        dead -= {container_id for container_id, _ in spoilt}  # its pod may run: what it has, its record cannot say
         for record in records:
             if record.untold and record.container_id in known:
                 self._tell_mirror(record)
         self._since = {one: self._since.get(one, now) for one in dead}
         self._after = {one: after for one, after in self._after.items() if one in dead}
         due = {one for one, since in self._since.items() if now - since >= self._grace}
-        if not due:
-            return []
-        done = [text for one in sorted(due & multus) for text in self._adopt(one)]
-        done += [
-            text for record in self.store.records() if record.container_id in due for text in self._delete(record, now)
-        ]
-        owned = {record.container_id for record in self.store.records()}
-        for one in sorted(due & set(held) - owned):
-            done += leases.free(one, held[one])
+        faults += [fault for one in sorted(due & multus) for fault in self._adopt(one)]
+        done = self._news([*spoilt.values(), *faults]) + (self._free(due, held, now) if due else [])
         for text in done:
             self._say(text)
         return done
@@ -88,38 +84,68 @@ class Reconciler:
         except CniError:
             return  # another call is at work on it, or the API server is away: at the next look
 
-    def _adopt(self, container_id: str) -> list[str]:
+    def _news(self, faults: list[Damaged]) -> list[str]:
+        """A sentence for each of `faults` that the last look did not find."""
+        before, self._faults = self._faults, {str(fault) for fault in faults}
+        return [f"Passed over, and kept as it is: {fault}" for fault in sorted(self._faults - before)]
+
+    def _free(self, due: set[str], held: dict[str, list[str]], now: float) -> list[str]:
+        done = [
+            text for record in self.store.records() if record.container_id in due for text in self._delete(record, now)
+        ]
+        # What Multus keeps of a container that could not be adopted is a record as well.
+        owned = {record.container_id for record in self.store.records()}
+        owned |= multus_cache.containers(self.settings.multus_cache_dir)
+        for one in sorted(due & set(held) - owned):
+            done += leases.free(one, held[one])
+        return done
+
+    def _adopt(self, container_id: str) -> list[Damaged]:
         """Take what Multus kept of a container for a record of netattach's, whose DEL needs no daemon."""
         try:
             with self.store.lock(container_id, "eth0", 0):
                 multus_cache.adopt(self.store, self.settings.multus_cache_dir, Record(container_id, "eth0", "", None))
-        except CniError as error:
-            return [f"What Multus kept of container {container_id[:12]} cannot be read: {error}"]
+        except Damaged as error:
+            return [error]
+        except CniError:
+            return []  # another call is at work on it
         return []
 
     def _delete(self, record: Record, now: float) -> list[str]:
-        after, pause = self._after.get(record.container_id, (0.0, self._grace or 1.0))
+        after, _ = self._after.get(record.container_id, (0.0, 0.0))
         if now < after:
             return []
         try:
             lock = self.store.lock(record.container_id, record.ifname, 0)
+        except Damaged as error:
+            return self._later(record, now, [error])
         except CniError:
             return []  # another call is at work on it
         with lock:
             fresh = self.store.load(record.container_id, record.ifname)
             if fresh is None:
                 return []
-            whose = f"pod '{fresh.pod}'" if fresh.pod else f"container {fresh.container_id[:12]}"
             titles = ", ".join(attachment.title for attachment in fresh.attachments)
             failures = detach(fresh, runner(self.settings, [], fresh.container_id, ""))
-            settle(self.store, fresh)
+            try:
+                settle(self.store, fresh)
+            except CniError as error:  # a full disk: the others go on
+                failures.append(error)
         if not failures:
             self._after.pop(record.container_id, None)
-            return [f"Freed what {whose}, which is gone, had of the networks {titles}"]
+            return [f"Freed what {_whose(fresh)}, which is gone, had of the networks {titles}"]
+        return self._later(record, now, failures)
+
+    def _later(self, record: Record, now: float, failures: list[CniError]) -> list[str]:
+        _, pause = self._after.get(record.container_id, (0.0, self._grace or 1.0))
         pause = min(2 * pause, _LONGEST_PAUSE)
         self._after[record.container_id] = (now + pause, pause)
         told = "; ".join(str(failure) for failure in failures)
-        return [f"What {whose}, which is gone, had is not freed yet, next try in {pause:.0f} s: {told}"]
+        return [f"What {_whose(record)}, which is gone, had is not freed yet, next try in {pause:.0f} s: {told}"]
+
+
+def _whose(record: Record) -> str:
+    return f"pod '{record.pod}'" if record.pod else f"container {record.container_id[:12]}"
 
 
 def main(words: list[str]) -> int:

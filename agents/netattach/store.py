@@ -10,13 +10,16 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
 
 from .attachment import Attachment
-from .errors import IO_FAILURE, TRY_AGAIN, CniError
+from .errors import DECODING_FAILURE, IO_FAILURE, TRY_AGAIN, CniError, Damaged
+from .files import damaged, forget, open_lock, read_json, write_whole
 from .request import Pod, Request
 
+Pair = tuple[str, str]  # container ID, interface
+
 _FORMAT = 1
+RECORD_REMEDY = "delete its pod; where that has gone, remove the file: the node's reconciler then frees what is left"
 
 
 class Record:
@@ -44,8 +47,10 @@ class Record:
         }
 
     @staticmethod
-    def from_dict(saved: dict[str, object]) -> Record:
-        """The record that `to_dict` gave; an exception of any kind when it is not one."""
+    def from_dict(saved: object) -> Record:
+        """The record that `to_dict` gave; ValueError, LookupError, TypeError or CniError when it is not one."""
+        if not isinstance(saved, dict):
+            raise TypeError("no object")
         if saved["format"] != _FORMAT:
             raise ValueError(f"unknown format {saved['format']}")
         pod, attachments = saved["pod"], saved["attachments"]
@@ -73,38 +78,38 @@ class Store:
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
         except OSError as error:
-            raise CniError(IO_FAILURE, f'the cache folder "{self.folder}" cannot be made', str(error)) from error
+            raise CniError(
+                IO_FAILURE, f'the cache folder "{self.folder}" cannot be made', f"{error}; remove what is in its place"
+            ) from error
 
     def _path(self, container_id: str, ifname: str) -> str:
         # "@" is in no container ID, so no two pairs share a file.
         return f"{self.folder}/{container_id}@{ifname}.json"
 
     def load(self, container_id: str, ifname: str) -> Record | None:
-        """The record, None when there is none. One that a power cut left half-written counts as none."""
-        return self._read(self._path(container_id, ifname))
-
-    def _read(self, path: str) -> Record | None:
+        """The record, None when there is none; Damaged where what is there is not what netattach wrote."""
+        path = self._path(container_id, ifname)
         try:
-            with open(path, encoding="utf-8") as file:
-                return Record.from_dict(json.load(file))
+            saved = read_json(path, RECORD_REMEDY)
         except FileNotFoundError:
             return None
-        except (ValueError, LookupError, TypeError, CniError) as error:
-            import sys
-
-            sys.stderr.write(f'netattach: the record "{path}" cannot be read and is ignored: {error!r}\n')
-            return None
+        try:
+            record = Record.from_dict(saved)
+        except (ValueError, LookupError, TypeError, AttributeError, CniError) as error:
+            raise damaged(
+                DECODING_FAILURE, path, f"is not a record of netattach's: {error!r}", RECORD_REMEDY
+            ) from error
+        if (record.container_id, record.ifname) != (container_id, ifname):
+            raise damaged(
+                DECODING_FAILURE, path, "is the record of another container than its name says", RECORD_REMEDY
+            )
+        return record
 
     def save(self, record: Record, *, durable: bool = False) -> None:
         """Write `record`; a durable one outlives a power cut."""
         path = self._path(record.container_id, record.ifname)
         try:
-            with open(f"{path}.new", "w", encoding="utf-8", opener=_private) as file:
-                json.dump(record.to_dict(), file)
-                if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
-            os.replace(f"{path}.new", path)
+            write_whole(path, json.dumps(record.to_dict()).encode(), durable=durable)
         except OSError as error:
             raise CniError(IO_FAILURE, f'the record "{path}" cannot be written', str(error)) from error
 
@@ -112,26 +117,33 @@ class Store:
         """Forget `record`, if it is still there."""
         path = self._path(record.container_id, record.ifname)
         for name in (path, f"{path}.new"):
-            try:
-                os.unlink(name)
-            except FileNotFoundError:
-                continue
+            forget(name)
 
-    def records(self) -> Iterator[Record]:
-        """Every record that can be read."""
+    def survey(self) -> tuple[list[Record], dict[Pair, Damaged]]:
+        """Every record that can be read, and what is wrong with the others, by the container that their names say."""
+        found: list[Record] = []
+        spoilt: dict[Pair, Damaged] = {}
         for name in sorted(os.listdir(self.folder)):
+            container_id, _, ifname = name.removesuffix(".json").partition("@")
             if name.endswith(".json"):
-                record = self._read(f"{self.folder}/{name}")
-                if record is not None:
-                    yield record
+                try:
+                    record = self.load(container_id, ifname)
+                except Damaged as error:
+                    spoilt[container_id, ifname] = error
+                    continue
+                found += [record] if record else []
+        return found, spoilt
+
+    def records(self) -> list[Record]:
+        """Every record that can be read."""
+        return self.survey()[0]
 
     def lock(self, container_id: str, ifname: str, wait: float) -> Lock:
-        """The lock of one container's interface, held; CniError 11 when another call keeps it for `wait` seconds."""
+        """The lock of one container's interface, held; CniError 11 when another call keeps it for `wait` seconds.
+
+        Damaged where something else is in the lock's place.
+        """
         return Lock(f"{self.folder}/{container_id}@{ifname}.lock", wait)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 class Lock:
@@ -150,7 +162,7 @@ class Lock:
             time.sleep(0.02)
 
     def _take(self) -> bool:
-        self.file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        self.file = open_lock(self.path)
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # The holder before removed the file on release: a lock on a removed file excludes nobody.

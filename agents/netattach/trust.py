@@ -6,15 +6,15 @@ as long as the cluster keeps the admission policy that lets nobody else write su
 
 from __future__ import annotations
 
-import json
-
 from .api import Api
-from .errors import INVALID_CONFIG, CniError
+from .errors import INVALID_CONFIG, CniError, Damaged
+from .files import damaged, read_json
 from .network import Network, parse
 from .settings import Settings
 from .tenants import ADMISSION, LABEL, Grant, Json, at, stands
 
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+_REMEDY = "`mcastlab up` writes it again"
 
 
 class Definition:
@@ -43,18 +43,18 @@ class Trust:
 
     @property
     def policy(self) -> Json:
-        """The tenants' policy; without its file nothing is allowed to them."""
+        """The tenants' policy; without its file nothing is allowed to them. Raises Damaged."""
         if self._policy is None:
             try:
-                with open(self._path, encoding="utf-8") as file:
-                    found = json.load(file)
+                found = read_json(self._path, _REMEDY)
             except FileNotFoundError:
                 found = {}
-            except (OSError, ValueError) as error:
-                raise CniError(
-                    INVALID_CONFIG, f'the tenants\' policy "{self._path}" cannot be read', str(error)
-                ) from error
-            self._policy = found if isinstance(found, dict) else {}
+            except Damaged as error:
+                problem = f"the tenants' policy cannot be read: {error.msg}"
+                raise Damaged(INVALID_CONFIG, problem, error.details) from error
+            if not isinstance(found, dict):
+                raise damaged(INVALID_CONFIG, self._path, "is not a policy of tenants", _REMEDY)
+            self._policy = found
         return self._policy
 
     def grant(self, namespace: str) -> Grant:

@@ -15,7 +15,7 @@ import time
 
 from . import multus_cache
 from .attachment import Attachment
-from .errors import CniError
+from .errors import CniError, Damaged
 from .results import pod_addresses
 from .runtime import Runtime, Sandbox
 from .settings import Settings, from_json
@@ -70,10 +70,16 @@ def _asked_for(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _record(settings: Settings, sandbox: Sandbox) -> Record:
-    """What netattach or Multus remembers of the sandbox; nothing where neither does."""
-    mine = Store(settings.cache_dir).load(sandbox.id, _FIRST)
+    """What netattach or Multus remembers of the sandbox; nothing where neither does, or a record is damaged.
+
+    The reconciler tells of damaged ones; that the interface is there can be seen without.
+    """
     empty = Record(sandbox.id, _FIRST, sandbox.netns, sandbox.pod)
-    return mine or multus_cache.read(settings.multus_cache_dir, empty) or empty
+    try:
+        mine = Store(settings.cache_dir).load(sandbox.id, _FIRST)
+        return mine or multus_cache.read(settings.multus_cache_dir, empty) or empty
+    except Damaged:
+        return empty
 
 
 def _fault(link: dict[str, object], attachment: Attachment | None) -> str:

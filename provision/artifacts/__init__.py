@@ -16,6 +16,7 @@ from provision.artifacts.imported import import_archive
 from provision.artifacts.imported import listing as _imported
 from provision.artifacts.pull import fetch
 from provision.errors import HostError
+from provision.files import read_whole
 
 __all__ = ["Bundle", "build", "document", "ensure", "fetch", "import_archive", "listing", "plan", "verify"]
 
@@ -36,10 +37,13 @@ def build(component: str, report: Callable[[str], None]) -> Path:
 def document() -> dict[str, Any]:
     """bundle.json of this checkout's bundle; raises HostError when it is not made yet."""
     maker = Maker.here()
-    path = maker.store.path(maker.item) / DOCUMENT
-    if not path.exists():
-        raise HostError("The artifacts are not made yet", remedy="Run `mcastlab artifacts build`")
-    content: dict[str, Any] = json.loads(path.read_text())
+    path, remedy = maker.store.path(maker.item) / DOCUMENT, "Run `mcastlab artifacts build`"
+    try:
+        content: dict[str, Any] = json.loads(read_whole(path, remedy))
+    except FileNotFoundError:
+        raise HostError("The artifacts are not made yet", remedy=remedy) from None
+    except (ValueError, RecursionError) as error:
+        raise HostError(f"This is no description of artifacts: {error}", where=str(path), remedy=remedy) from error
     return content
 
 

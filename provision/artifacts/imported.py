@@ -11,7 +11,7 @@ from provision.artifacts.archive import Archive, Found, opened
 from provision.artifacts.golang import architecture
 from provision.artifacts.store import Item, Report, Store
 from provision.errors import InputError
-from provision.files import write_whole
+from provision.files import read_whole, write_whole
 
 _FOLDER = "imported"
 _ABOUT = "image.json"
@@ -77,11 +77,14 @@ def import_archive(path: Path, wanted: str, report: Report) -> Imported:
 
 
 def find(kind: str) -> Imported | None:
-    """The image of this kind that was imported last; None where there is none, or its files have changed since."""
+    """The image of this kind that was imported last; None where there is none, or its files have changed since.
+
+    Raises HostError where nobody can say which it was.
+    """
     store = Store.of_user()
     try:
-        digest = _pointer(store, kind).read_text().strip()
-    except OSError:
+        digest = read_whole(_pointer(store, kind), "Remove it, and import the image again").strip()
+    except FileNotFoundError:
         return None
     item = _item(kind, digest)
     if not store.has(item):

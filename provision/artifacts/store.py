@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from provision.artifacts.hints import explained
+from provision.errors import HostError
+from provision.files import read_whole
 from provision.lock import held
 from provision.paths import cache_dir
 from provision.run import as_root, run
@@ -102,8 +104,10 @@ class Store:
 def damage(path: Path) -> str:
     """What is wrong with an item's folder by the sizes and times of its files; empty when nothing is."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text())
-    except (OSError, ValueError):
+        manifest = json.loads(read_whole(path / MANIFEST, "make the item anew"))
+    except (FileNotFoundError, HostError, ValueError, RecursionError):
+        return "no manifest"
+    if not isinstance(manifest, dict) or not all(isinstance(expected, list) for expected in manifest.values()):
         return "no manifest"
     for name, expected in manifest.items():
         try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from provision.config import Host, Lab
 from provision.errors import HostError, InputError, McastlabError
-from provision.files import write_whole
+from provision.files import read_whole, write_whole
 from provision.inventory import BUNDLE_DIR
 from provision.paths import StateDir
 from provision.providers import podman_image
@@ -64,6 +64,8 @@ class PodmanProvider:
         new_node = self.container(lab.control_plane) not in known
         image = self._image(node_image, bundle, report) if self.prepared and new_node else None
 
+        public = read_whole(self.state.key.with_suffix(".pub"), "Remove it: `mcastlab up` makes the lab another key")
+
         def start(host: Host) -> str:
             report(f"{host.name}: starting")
             found = known.get(self.container(host))
@@ -71,7 +73,7 @@ class PodmanProvider:
                 self._make_container(lab, host, node_image, bundle, image if host == lab.control_plane else None)
             else:
                 self._ensure_running(lab, host, found, bundle)
-            return hand_over(self.podman, self.container(host), self.state.key.with_suffix(".pub").read_text())
+            return hand_over(self.podman, self.container(host), public)
 
         with ThreadPoolExecutor(len(lab.hosts)) as pool:
             keys = list(pool.map(start, lab.hosts))

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from provision.errors import HostError
-from provision.files import write_whole
+from provision.files import ensure_text
 from provision.paths import cache_dir
 from provision.providers.podman_host import HostFacts, podman_settings, probe_host
 from provision.run import Completed, as_root, run
@@ -110,15 +110,13 @@ class Podman:
     def _write(self, settings: Path, text: str) -> None:
         try:
             settings.parent.mkdir(parents=True, exist_ok=True)
-            current = settings.read_text() if settings.exists() else ""
         except OSError as error:
             raise HostError(
-                f"Podman's settings could not be read: {error.strerror}",
+                f"The folder of Podman's settings could not be made: {error.strerror}",
                 where=str(settings),
                 remedy="Check the folder's owner, or set MCASTLAB_CACHE to another place",
             ) from error
-        if current != text:
-            write_whole(settings, text, mode=0o644)
+        ensure_text(settings, text, mode=0o644)
 
 
 def bridge_name(network: str) -> str:

@@ -28,11 +28,22 @@ cat /etc/ssh/ssh_host_ed25519_key.pub
 
 
 def make_key(path: Path, comment: str) -> None:
-    """Make the lab's key pair at `path`, 0600, unless both halves are there."""
+    """Make the lab's key pair at `path`, 0600, unless both halves are there; raises HostError where it cannot be.
+
+    Half of a pair is an interrupted run's, and so is one that is empty; a link or a FIFO is nobody's key.
+    """
     public = path.with_suffix(".pub")
-    if not (path.exists() and public.exists()):
-        path.unlink(missing_ok=True)  # half of a pair, by an interrupted run
-        public.unlink(missing_ok=True)
+    halves = (path, public)
+    if not all(half.is_file() and not half.is_symlink() and half.stat().st_size for half in halves):
+        try:
+            for half in halves:
+                half.unlink(missing_ok=True)
+        except OSError as error:
+            raise HostError(
+                f"This is not the lab's key, and cannot be replaced: {error.strerror}",
+                where=str(error.filename),
+                remedy="Remove it",
+            ) from error
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], timeout=30)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from provision.config import Host, Lab, Lan
 from provision.errors import HostError
-from provision.files import write_whole
+from provision.files import ensure_text
 from provision.paths import ROOT
 from provision.providers.podman_cli import Podman, bridge_name, mac_address
 from provision.run import as_root, run
@@ -127,9 +127,7 @@ class LanPorts:
         return [item["table"]["name"] for item in json.loads(shown)["nftables"] if "table" in item]
 
     def _write(self, path: Path, text: str) -> None:
-        if not path.exists() or path.read_text() != text:
-            self._changed = True
-            write_whole(path, text, mode=0o644)
+        self._changed |= ensure_text(path, text, mode=0o644)
 
 
 def _addresses(lab: Lab, hosts: Sequence[Host]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from provision.config import Lab
 from provision.errors import HostError
-from provision.files import write_whole
+from provision.files import read_whole, write_whole
 from provision.paths import StateDir
 from provision.providers.base import Machine
 from provision.providers.podman_cli import bridge_name
@@ -21,6 +21,7 @@ from provision.vagrant.podman_networks import network_name
 # What the roles must know of virtual machines: Debian 12 on a kernel of their own.
 VIRTUAL = {"in_container": False, "from_image": False, "cgroup_version": 2, "sys_resource": True}
 _API_PORT = 6443
+_ONCE_MORE = "Run `vagrant up` once more"
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,20 @@ class Endpoint:
 
 
 def read(path: Path) -> tuple[str, dict[str, Endpoint]]:
-    """Vagrant's provider and the endpoint of each machine, from what the provisioner of the Vagrantfile wrote."""
-    content = json.loads(path.read_text())
-    machines = {
-        name: Endpoint(one["address"], one["port"], one["api_port"]) for name, one in content["machines"].items()
-    }
-    return content["provider"], machines
+    """Vagrant's provider and the endpoint of each machine, from what the provisioner of the Vagrantfile wrote.
+
+    Raises HostError where the file is not what that writes.
+    """
+    try:
+        content = json.loads(read_whole(path, _ONCE_MORE))
+        machines = {
+            name: Endpoint(one["address"], one["port"], one["api_port"]) for name, one in content["machines"].items()
+        }
+        return content["provider"], machines
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise HostError(
+            f"This is no list of Vagrant's machines: {error!r}", where=str(path), remedy=_ONCE_MORE
+        ) from error
 
 
 def machines(lab: Lab, state: StateDir, endpoints: Mapping[str, Endpoint]) -> list[Machine]:
@@ -57,12 +66,14 @@ def pin(state: StateDir, found: list[Machine]) -> None:
     lines = []
     for machine in found:
         path = state.path / "host_keys" / f"{machine.name}.pub"
-        if not path.exists():
+        try:
+            key = read_whole(path, _ONCE_MORE).strip()
+        except FileNotFoundError:
             raise HostError(
-                f"The host key of '{machine.name}' is not known", where=str(path), remedy="Run `vagrant up` once more"
-            )
+                f"The host key of '{machine.name}' is not known", where=str(path), remedy=_ONCE_MORE
+            ) from None
         name = machine.address if machine.port == 22 else f"[{machine.address}]:{machine.port}"
-        lines.append(f"{name} {path.read_text().strip()}\n")
+        lines.append(f"{name} {key}\n")
     write_whole(state.known_hosts, "".join(lines))
 
 

@@ -20,7 +20,8 @@ def test_the_lab_survives_a_restart_of_every_node(lab: CliLab) -> None:
 def test_two_ups_at_once_on_one_lab(lab: CliLab) -> None:
     first = lab.start("up")
     deadline = time.monotonic() + 20
-    while "mcastlab up" not in (lab.state / "lock").read_text() and time.monotonic() < deadline:
+    while "mcastlab up" not in (lab.state / "lock").read_text():
+        assert time.monotonic() < deadline, "the first one takes no lock"
         time.sleep(0.02)
     shown = lab("up", code=3).stderr
     out, err = first.communicate(timeout=UP_SECONDS)

@@ -128,6 +128,14 @@ def imported(lab: CliLab) -> Iterator[None]:
             pointer.write_bytes(before)
 
 
+@pytest.fixture
+def on_multus(lab: CliLab, imported: None) -> None:
+    """Multus attaches: the tests before left it so, or it is brought up for one that runs alone."""
+    set_attacher(lab, "multus")
+    if "multus" not in lab.on("k8s", "ls", "/opt/cni/bin", "/etc/cni/net.d"):
+        lab("up")
+
+
 @with_image
 @pytest.mark.usefixtures("imported")
 def test_multus_takes_over_and_frees_what_netattach_attached(lab: CliLab) -> None:
@@ -157,6 +165,7 @@ def test_second_up_on_multus_changes_nothing(lab: CliLab) -> None:
 
 
 @with_image
+@pytest.mark.usefixtures("on_multus")
 def test_another_namespaces_network_is_refused(lab: CliLab) -> None:
     lab.on("k8s", *KUBECTL, "create", "namespace", "elsewhere")
     try:
@@ -200,6 +209,7 @@ def test_another_namespaces_network_is_refused(lab: CliLab) -> None:
         ("no", "get", "secrets"),
     ],
 )
+@pytest.mark.usefixtures("on_multus")
 def test_what_multus_may_do(lab: CliLab, allowed: str, verb: str, what: str) -> None:
     who = "--as=system:serviceaccount:kube-system:multus"
     shown = lab.on("k8s", "sh", "-c", f"{' '.join(KUBECTL)} auth can-i {verb} {what} --all-namespaces {who} || true")

@@ -38,7 +38,7 @@ def up_until(lab: CliLab, step: str) -> subprocess.Popen[str]:
 
 def test_after_a_power_cut_of_the_node_up_goes_on(lab: CliLab) -> None:
     process = up_until(lab, "kubernetes : Make the control plane")  # Ansible names a step when it has ended
-    time.sleep(4)
+    time.sleep(4)  # into the step that follows, whichever it is: a cut has no moment of its own
     Podman().run(["kill", "--signal=KILL", NODE])
     _, shown = process.communicate(timeout=UP_SECONDS)
     assert process.returncode == 3, shown

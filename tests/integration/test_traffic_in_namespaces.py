@@ -74,7 +74,9 @@ class Lan:
 
     def bystander(self, place: Namespace, address: str, *, shared: bool = False) -> Bystander:
         _process, log = self.start(place, listen_argv((iperf.DEFAULT_PORT,), shared=shared))
+        deadline = time.monotonic() + 10
         while "listening" not in log.read_text():
+            assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
         return Bystander(address)
 

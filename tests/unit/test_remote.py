@@ -21,7 +21,7 @@ import pytest
 from provision.errors import CommandError, HostError, InputError
 from provision.process import Unread
 from provision.providers.base import Machine
-from provision.remote import Remote, Remotes
+from provision.remote import Process, Remote, Remotes
 from provision.wait import Deadline
 
 
@@ -124,6 +124,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+def printed(process: Process) -> None:
+    """Wait for its first line."""
+    deadline = time.monotonic() + 10
+    while not process.stdout:
+        assert time.monotonic() < deadline, "it prints nothing"
+        time.sleep(0.02)
+
+
 def gone(pid: int) -> bool:
     deadline = time.monotonic() + 5
     while alive(pid) and time.monotonic() < deadline:
@@ -178,8 +186,7 @@ def test_a_time_out_ends_the_command_and_all_it_started(machine: Machine) -> Non
 def test_a_process_that_ignores_the_signal_is_killed_with_the_context(machine: Machine) -> None:
     with Remote(machine) as remote:
         process = remote.start(["sh", "-c", "trap '' TERM; echo $$; while :; do sleep 0.1; done"])
-        while not process.stdout:
-            time.sleep(0.02)
+        printed(process)
         pid = int(process.stdout)
         assert alive(pid)
         assert process.running
@@ -189,8 +196,7 @@ def test_a_process_that_ignores_the_signal_is_killed_with_the_context(machine: M
 def test_a_command_ends_when_its_connection_is_lost(machine: Machine, server: Server) -> None:
     with Remote(machine) as remote:
         process = remote.start(["sh", "-c", "echo $$; exec sleep 100"])
-        while not process.stdout:
-            time.sleep(0.02)
+        printed(process)
         server.transports[0].close()
         assert gone(int(process.stdout))
         with pytest.raises(CommandError, match="Command 'sh' on host 'k8s' lost its connection"):
@@ -200,8 +206,7 @@ def test_a_command_ends_when_its_connection_is_lost(machine: Machine, server: Se
 def test_ending_it_returns_what_it_printed(machine: Machine) -> None:
     with Remote(machine) as remote:
         process = remote.start(["sh", "-c", "echo ready; exec sleep 100"])
-        while not process.stdout:
-            time.sleep(0.02)
+        printed(process)
         done = process.end()
         assert (done.stdout, done.returncode) == ("ready\n", 128 + signal.SIGTERM)
 

@@ -63,10 +63,13 @@ def test_after_a_kill_in_the_middle_nothing_runs_on_and_the_next_run_succeeds(ca
     process = start(cache)
     assert process.stdout
     assert "building" in process.stdout.readline()
-    time.sleep(0.5)
+    stale = cache / "tmp" / f"cni.{process.pid}"
+    deadline = time.monotonic() + 30
+    while not _writes_into(stale):
+        assert time.monotonic() < deadline, "nothing is built"
+        time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    stale = cache / "tmp" / f"cni.{process.pid}"
     assert stale.is_dir()
     assert not list((cache / "parts").glob("*"))
     deadline = time.monotonic() + 10

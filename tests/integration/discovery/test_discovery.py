@@ -57,5 +57,5 @@ def test_names_that_are_none_do_not_get_in(lan: Lan, payload: bytes) -> None:
     subprocess.run(
         ["ip", "netns", "exec", second.namespace, "python3", "-c", script, payload.hex()], check=True, timeout=10
     )
-    time.sleep(0.5)
+    time.sleep(0.5)  # nothing tells of a name that was not taken
     assert set(first.peers()) == {"second"}

@@ -18,7 +18,7 @@ from typing import Any
 from agents.multicast_policy import bind, hooks
 from provision.templating import evaluate, render_file
 from provision.wait import NotYet, until
-from tests.integration.multicast_policy.patience import patient, within
+from tests.integration.multicast_policy.patience import LIVELY, patient, within
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
@@ -97,6 +97,14 @@ class Pod:
     def heard(self) -> set[str]:
         assert self.hearing
         return {text for text, _, _ in self.hearing.all[1:]}
+
+    def heard_with(self, *wanted: str) -> set[str]:
+        """What it has heard once all `wanted` have come, or can come no more, and whatever was sent beside them."""
+        deadline = within(10)
+        while not set(wanted) <= self.heard() and not deadline.expired:
+            deadline.pause(0.02)
+        time.sleep(LIVELY)  # nothing tells of what does not come
+        return self.heard()
 
     def say(self, group: str, text: str, *more: str) -> None:
         run("ip", "netns", "exec", self.netns, *PEER, "say", "eth0", group, text, *more)
@@ -214,9 +222,8 @@ class Node:
         self.agent = Lines(self.inside(sys.executable, "-m", "tests.integration.multicast_policy.driver"))
         self.started.append(self.agent)
         self.permit(*namespaces, node_groups=node_groups)
-        deadline = within(10)
-        while not (self.folder / "agent.sock").exists() and not deadline.expired:
-            time.sleep(0.02)
+        door = self.folder / "agent.sock"
+        until("the agent's door", lambda: door.exists() or NotYet("it is closed"), within(10), interval=0.02)
 
     def stop_agent(self) -> None:
         assert self.agent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from agents.multicast_policy import hooks
 from provision.wait import NotYet, until
+from tests.damage import STRANGER
 from tests.integration.multicast_policy.kinds import kinds
 from tests.integration.multicast_policy.patience import LIVELY, patient, within
 from tests.integration.multicast_policy.policy_node import BRIDGE, Node, Pod, run
@@ -239,6 +241,9 @@ def test_records_that_others_touched_bind_nothing_and_hurt_nobody(node: Node) ->
     (ports / "deep@eth0").write_text("[" * 50_000)
     (ports / "folder@eth0").mkdir()
     (ports / "link@eth0").symlink_to("/dev/zero")
+    os.mkfifo(ports / "fifo@eth0")
+    (ports / "stranger@eth0").write_text(good)
+    os.chown(ports / "stranger@eth0", STRANGER, STRANGER)
     (ports / "address@eth0").write_text(good.replace(one.address(), "banana"))
     (ports / "many@eth0").write_text(json.dumps({**json.loads(good), "addresses": [f"10.0.0.{n}" for n in range(9)]}))
     assert node.permit("green", "red")["error"] == ""

@@ -7,8 +7,9 @@ import itertools
 import json
 import os
 import subprocess
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ _numbers = itertools.count(1)
 def ip(*argv: str) -> str:
     """Output of iproute2's `ip`."""
     return subprocess.run(["ip", *argv], check=True, capture_output=True, text=True, timeout=20).stdout
+
+
+def until(what: str, probe: Callable[[], object], seconds: float = 20, every: float = 0.02) -> None:
+    """Wait for `probe` to be true; a time-out is a failure."""
+    deadline = time.monotonic() + seconds
+    while not probe():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}"
+        time.sleep(every)
 
 
 class Answer:
@@ -208,6 +217,7 @@ class Node:
     def nothing_left(self) -> None:
         """Assert that no address, no port and no record is left behind."""
         assert self.records() == []
+        self.wait_for_lost_ports()
         assert self.ports() == []
         folders = self.leases_dir.iterdir() if self.leases_dir.is_dir() else ()
         assert {folder.name: self.leases(folder.name) for folder in folders if self.leases(folder.name)} == {}
@@ -222,6 +232,12 @@ class Node:
                 yield
             finally:
                 assert libc.setns(own.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
+
+    def wait_for_lost_ports(self) -> None:
+        """A port whose pod's namespace was deleted goes some time after the deletion has returned: what nobody waits
+        for with the namespace there is gone at once, or it is left behind."""
+        if not all(Path(pod.path).exists() for pod in self.pods):
+            until("ports of deleted namespaces to go", lambda: not self.ports())
 
     def close(self) -> None:
         """Remove all that was made."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from typing import Any
 
 import pytest
-from netattach_node import Node, Pod, finish
+from netattach_node import Node, Pod, finish, until
 
 
 def test_version(node: Node) -> None:
@@ -154,8 +153,7 @@ def test_gc_leaves_a_running_add_alone(node: Node) -> None:
     node.nad("slow", slow)
     pod = node.pod("lan@eth1,slow@eth2")
     process = node.start("ADD", pod)
-    while not (node.folder / "bin" / "slow.calls").exists():
-        time.sleep(0.02)
+    until("the slow plug-in", (node.folder / "bin" / "slow.calls").exists)
     _gc(node).good()
     finish(process).good()
     assert node.leases("lan") == set(pod.addresses("eth1"))

@@ -1,5 +1,6 @@
 """Choosing checks, and running them: one that breaks fails alone, and the bench is always cleared."""
 
+import threading
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -110,9 +111,11 @@ def test_checks_run_side_by_side_where_the_node_is_not_emulated(
 ) -> None:
     monkeypatch.setattr(runner, "Bench", lambda _context: bench(lambda: None, emulated=emulated))
     at_once, running = [0], []
+    met = threading.Barrier(most)
 
     def check(_bench: Any) -> Outcome:
         running.append(None)
+        met.wait(10)  # three at once, or it breaks; and alone over an interval, in which another could begin
         time.sleep(0.05)
         at_once.append(len(running))
         running.pop()

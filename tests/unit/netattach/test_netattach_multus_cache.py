@@ -11,6 +11,7 @@ import pytest
 
 from agents.netattach import multus_cache, runtime_cache
 from agents.netattach.attachment import Attachment
+from agents.netattach.errors import Damaged
 from agents.netattach.network import Network
 from agents.netattach.store import Record, Store
 
@@ -92,7 +93,8 @@ def test_what_multus_attached_is_adopted_whole_and_once(store: Store, tmp_path: 
 def test_a_file_that_is_none_of_multus_is_left_alone(text: str, store: Store, tmp_path: Path) -> None:
     path = tmp_path / "multus" / CONTAINER
     path.write_text(text)
-    assert multus_cache.adopt(store, str(tmp_path / "multus"), Record(CONTAINER, "eth0", "", None)) is None
+    with pytest.raises(Damaged, match=f'the file "{path}" is .*; where that has gone, remove the file'):
+        multus_cache.adopt(store, str(tmp_path / "multus"), Record(CONTAINER, "eth0", "", None))
     assert path.read_text() == text
     assert store.load(CONTAINER, "eth0") is None
 
