@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from provision.config import Lab
-from provision.errors import HostError
-from provision.paths import StateDir
+from provision.core.errors import HostError
+from provision.core.paths import StateDir
 
 NOT_MADE = "not-made-yet"
 # A host that the playbooks will look at: taken for a machine of its own with a system of today.

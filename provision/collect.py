@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from provision.config import Lab
-from provision.errors import HostError, McastlabError
-from provision.files import write_whole
-from provision.remote import Remote, Remotes
+from provision.core.errors import HostError, McastlabError
+from provision.core.files import write_whole
+from provision.hosts.remote import Remote, Remotes
 from provision.state import RunState
 
 # File name and command, on every host.

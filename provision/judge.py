@@ -10,12 +10,12 @@ from http import HTTPStatus
 from provision import multicast
 from provision.checks import CheckRun, Context, Result
 from provision.checks.context import emulated
+from provision.cluster.api import Kube, KubeError
 from provision.config import Lab
-from provision.errors import HostError, McastlabError, WaitError
-from provision.kube import Kube, KubeError
-from provision.remote import Remotes
+from provision.core.errors import HostError, McastlabError, WaitError
+from provision.core.wait import Deadline, NotYet, until
+from provision.hosts.remote import Remotes
 from provision.state import RunState
-from provision.wait import Deadline, NotYet, until
 
 _READY_SECONDS = 120
 _HEAD_START_SECONDS = 8

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from provision import attacher, pipeline
+from provision import pipeline
 from provision.collect import collect
 from provision.config import Lab
-from provision.errors import ChecksFailed, HostError, InputError, McastlabError
-from provision.leftovers import end_leftovers
-from provision.lock import lab_lock
+from provision.core.errors import ChecksFailed, HostError, InputError, McastlabError
+from provision.core.leftovers import end_leftovers
+from provision.core.lock import lab_lock
+from provision.core.progress import Progress, console
+from provision.core.typed import Typed
+from provision.networks import attacher
 from provision.report import publish
 from provision.state import RunState
-from provision.typed import Typed
-from provision.ui import Progress, console
 
 
 def what_next(lab: Lab, typed: Typed) -> list[tuple[str, str]]:
@@ -137,7 +138,7 @@ def render(lab: Lab, what: str | None) -> None:
 
 def ssh(lab: Lab, state: RunState, host: str, command: Sequence[str]) -> NoReturn:
     """Become `ssh` to a host of the lab, whose exit code is then the command's."""
-    from provision.ssh_login import become_ssh
+    from provision.hosts.login import become_ssh
 
     if host not in (names := [entry.name for entry in lab.hosts]):
         raise InputError(f"The lab has no host '{host}'", remedy=f"Its hosts: {', '.join(names)}")

@@ -9,13 +9,13 @@ from rich.table import Table
 
 from provision import artifacts
 from provision.config import Lab
-from provision.errors import InputError
-from provision.lock import lab_lock
+from provision.core.errors import InputError
+from provision.core.lock import lab_lock
+from provision.core.progress import Progress, Verbosity, console
+from provision.core.typed import Typed
 from provision.report import publish
 from provision.session import open_cluster
 from provision.state import RunState
-from provision.typed import Typed
-from provision.ui import Progress, Verbosity, console
 
 
 def check(

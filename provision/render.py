@@ -9,12 +9,12 @@ from typing import Any
 import yaml
 
 from provision.config import Lab
-from provision.errors import InputError
-from provision.inventory import host_variables, preview, variables
+from provision.configure.inventory import host_variables, preview, variables
+from provision.core.errors import InputError
+from provision.core.paths import ROOT
+from provision.core.templating import evaluate, render_file, shown
 from provision.networks.manifests import network_text, network_texts
 from provision.networks.tenants import admission
-from provision.paths import ROOT
-from provision.templating import evaluate, render_file, shown
 
 Manifest = dict[str, Any]
 Values = Mapping[str, Any]

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from provision.errors import HostError, InputError, McastlabError
-from provision.paths import StateDir
-from provision.typed import DEFAULT_LAB_FILE, Typed
-from provision.ui import Progress, Verbosity, console
+from provision.core.errors import HostError, InputError, McastlabError
+from provision.core.paths import StateDir
+from provision.core.progress import Progress, Verbosity, console
+from provision.core.typed import DEFAULT_LAB_FILE, Typed
 
 if TYPE_CHECKING:
+    from provision.cluster.api import Kube
     from provision.config import Lab
-    from provision.kube import Kube
     from provision.state import RunState
 
 
@@ -50,7 +50,7 @@ def open_cluster(typed: Typed) -> Kube:
 
     Raises InputError or HostError where there is no such file.
     """
-    from provision.kube import Kube
+    from provision.cluster.api import Kube
 
     kubeconfig = typed.kubeconfig
     if kubeconfig is None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provision.config import Lab
-from provision.errors import HostError, InputError
-from provision.paths import StateDir
+from provision.core.errors import HostError, InputError
+from provision.core.paths import StateDir
+from provision.core.progress import Progress
 from provision.providers.base import Machine, Provider
-from provision.ui import Progress
 
 if TYPE_CHECKING:
     from provision.artifacts import Bundle

@@ -7,12 +7,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from provision import attacher
+from provision.cluster.api import Kube
 from provision.config import Lab
-from provision.errors import McastlabError
-from provision.kube import Kube
-from provision.networks import attachments, tenants
-from provision.remote import Remotes
+from provision.core.errors import McastlabError
+from provision.hosts.remote import Remotes
+from provision.networks import attacher, attachments, tenants
 from provision.state import RunState
 
 

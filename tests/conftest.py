@@ -11,4 +11,4 @@ import pytest
 def no_imported_image(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the user imported decides the attacher, and must decide no test but the end-to-end ones, which say so."""
     if "e2e" not in request.path.parts:
-        monkeypatch.setattr("provision.attacher.imported", SimpleNamespace(find=lambda _kind: None))
+        monkeypatch.setattr("provision.networks.attacher.imported", SimpleNamespace(find=lambda _kind: None))

@@ -8,7 +8,7 @@ from pathlib import Path
 from provision.artifacts import golang, rootfs
 from provision.artifacts.images import CACHE_LABEL
 from provision.artifacts.versions import load_images
-from provision.paths import cache_dir
+from provision.core.paths import cache_dir
 from provision.providers.podman_cli import Podman
 
 SUITE = "trixie"

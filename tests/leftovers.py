@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from provision import config
-from provision.paths import StateDir
+from provision.core.paths import StateDir
 from provision.providers.podman import FOLDER_LABEL, LABEL, PodmanProvider
 from provision.providers.podman_cli import Podman
 

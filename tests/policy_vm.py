@@ -19,10 +19,10 @@ from pathlib import Path
 from provision.artifacts import bpf_object, rootfs
 from provision.artifacts.bundle import Maker
 from provision.artifacts.store import Item, dies_with_us, key_of, text_digest
-from provision.errors import HostError, McastlabError
-from provision.lock import held
-from provision.paths import ROOT
-from provision.run import as_root, run
+from provision.core.errors import HostError, McastlabError
+from provision.core.lock import held
+from provision.core.paths import ROOT
+from provision.core.run import as_root, run
 
 # And ipvlan, which other kernels may lack.
 TESTS = [

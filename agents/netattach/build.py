@@ -68,7 +68,7 @@ def build(folder: Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where builds are kept; the same rule as provision/paths.py."""
+    """Where builds are kept; the same rule as provision/core/paths.py."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("MCASTLAB_CACHE") or Path(base) / "mcastlab") / "netattach"
 

@@ -18,12 +18,13 @@ sys.path.insert(0, str(ROOT))
 
 import yaml  # noqa: E402
 
-from provision import artifacts, attacher, config  # noqa: E402
+from provision import artifacts, config  # noqa: E402
 from provision.artifacts import imported  # noqa: E402
 from provision.config import Lab  # noqa: E402
-from provision.errors import CommandError  # noqa: E402
-from provision.inventory import inventory, preview  # noqa: E402
-from provision.paths import StateDir, cache_dir  # noqa: E402
+from provision.configure.inventory import inventory, preview  # noqa: E402
+from provision.core.errors import CommandError  # noqa: E402
+from provision.core.paths import StateDir, cache_dir  # noqa: E402
+from provision.networks import attacher  # noqa: E402
 from provision.providers.podman import PodmanProvider  # noqa: E402
 
 LAB = Path(__file__).resolve().parent / "lab.yml"

@@ -15,8 +15,8 @@ from provision.artifacts.bundle import listing as _listing
 from provision.artifacts.imported import import_archive
 from provision.artifacts.imported import listing as _imported
 from provision.artifacts.pull import fetch
-from provision.errors import HostError
-from provision.files import read_whole
+from provision.core.errors import HostError
+from provision.core.files import read_whole
 
 __all__ = ["Bundle", "build", "document", "ensure", "fetch", "import_archive", "listing", "plan", "verify"]
 

@@ -14,7 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from provision.errors import InputError
+from provision.core.errors import InputError
 
 _CHUNK = 1 << 20
 _SMALL = 8 << 20  # no manifest or configuration is larger

@@ -11,12 +11,12 @@ from pathlib import Path
 from provision.artifacts import rootfs
 from provision.artifacts.bundle import Bundle, Maker
 from provision.artifacts.store import Item, dies_with_us, key_of, text_digest
-from provision.errors import HostError
-from provision.paths import ROOT, StateDir, cache_dir
+from provision.core.errors import HostError
+from provision.core.paths import ROOT, StateDir, cache_dir
+from provision.core.run import as_root, run
 from provision.providers import podman_image
 from provision.providers.podman import PodmanProvider
 from provision.providers.podman_cli import Podman
-from provision.run import as_root, run
 
 TREE = ROOT / "images" / "box-tree"
 CMD_LINE = "root=/dev/vda rw net.ifnames=0 biosdevname=0 console=ttyS0"

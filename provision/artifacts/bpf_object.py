@@ -9,9 +9,9 @@ import shutil
 from pathlib import Path
 
 from provision.artifacts.store import Item, Report, Store, file_digest, key_of, text_digest
-from provision.errors import HostError
-from provision.paths import ROOT
-from provision.run import run
+from provision.core.errors import HostError
+from provision.core.paths import ROOT
+from provision.core.run import run
 
 SOURCE = ROOT / "agents" / "multicast_policy" / "ebpf" / "policy.c"
 OBJECT = "policy.o"

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.table import Table
 
 from provision import artifacts
-from provision.errors import InputError
-from provision.ui import Progress, Verbosity, console
+from provision.core.errors import InputError
+from provision.core.progress import Progress, Verbosity, console
 
 
 def build(verbosity: Verbosity, *, with_box: bool = False) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from provision.artifacts.store import Item, Report, Store, key_of
 from provision.artifacts.versions import Versions
-from provision.errors import HostError
-from provision.run import run
+from provision.core.errors import HostError
+from provision.core.run import run
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _SETTINGS = ("GOVERSION", "GOARCH", "GOFLAGS")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from provision.errors import CommandError, HostError
+from provision.core.errors import CommandError, HostError
 
 # (pattern in the output, what is wrong, remedy); the first that matches wins.
 _HINTS = (

@@ -12,8 +12,8 @@ from provision.artifacts.oci import Image, Layer
 from provision.artifacts.sources import Source
 from provision.artifacts.store import Item, Report, Store, key_of, text_digest
 from provision.artifacts.versions import ImagesFile, ImageSpec, PythonSpec, Versions
-from provision.errors import HostError
-from provision.paths import ROOT
+from provision.core.errors import HostError
+from provision.core.paths import ROOT
 
 # On every image of ours that stays in Podman when a lab is gone.
 CACHE_LABEL = "mcastlab.cache"

@@ -10,8 +10,8 @@ from pathlib import Path
 from provision.artifacts.archive import Archive, Found, opened
 from provision.artifacts.golang import architecture
 from provision.artifacts.store import Item, Report, Store
-from provision.errors import InputError
-from provision.files import read_whole, write_whole
+from provision.core.errors import InputError
+from provision.core.files import read_whole, write_whole
 
 _FOLDER = "imported"
 _ABOUT = "image.json"

@@ -9,8 +9,8 @@ from pathlib import Path
 from provision.artifacts.imported import KINDS, Imported, import_archive
 from provision.artifacts.store import Report, Store
 from provision.artifacts.versions import load_versions
-from provision.errors import CommandError, HostError, InputError
-from provision.run import run
+from provision.core.errors import CommandError, HostError, InputError
+from provision.core.run import run
 
 _SECONDS = 600.0
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from provision.artifacts.oci import EPOCH
 from provision.artifacts.store import key_of, text_digest
 from provision.artifacts.versions import PythonSpec
-from provision.paths import ROOT
-from provision.run import run
+from provision.core.paths import ROOT
+from provision.core.run import run
 
 _TIMEOUT = 600
 _PYTHON = "3.11"  # of the Debian that the root file systems are

@@ -13,9 +13,9 @@ from pathlib import Path
 from provision.artifacts.oci import EPOCH
 from provision.artifacts.store import dies_with_us, key_of, text_digest
 from provision.artifacts.versions import RootSpec
-from provision.errors import HostError
-from provision.paths import ROOT
-from provision.run import as_root, run
+from provision.core.errors import HostError
+from provision.core.paths import ROOT
+from provision.core.run import as_root, run
 
 CUSTOMIZE = ROOT / "images" / "customize"
 _TIMEOUT = 1200

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from provision.artifacts.hints import explained
-from provision.errors import HostError
-from provision.files import read_whole
-from provision.lock import held
-from provision.paths import cache_dir
-from provision.run import as_root, run
+from provision.core.errors import HostError
+from provision.core.files import read_whole
+from provision.core.lock import held
+from provision.core.paths import cache_dir
+from provision.core.run import as_root, run
 
 Report = Callable[[str], None]
 MANIFEST = "manifest.json"

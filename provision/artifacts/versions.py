@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from provision.paths import ROOT
+from provision.core.paths import ROOT
 
 _IMPORT = re.compile(r'^\s+_ "([^"]+)"', re.MULTILINE)
 

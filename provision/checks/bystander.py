@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from provision.checks.places import Place
-from provision.paths import ROOT
+from provision.core.paths import ROOT
 
 _SOURCE = ROOT / "agents" / "bystander" / "bystander.py"
 _ANSWER_SECONDS = 10.0

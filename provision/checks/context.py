@@ -14,13 +14,13 @@ from provision.checks.iperf import DEFAULT_PORT
 from provision.checks.made_pods import MadePods
 from provision.checks.places import HostPlace, PodPlace, address
 from provision.checks.rooms import Rooms
+from provision.cluster.api import Kube
+from provision.cluster.pods import Pods
 from provision.config import Lab
-from provision.errors import HostError
-from provision.kube import Kube
-from provision.kube_pods import Pods
+from provision.core.errors import HostError
+from provision.core.typed import Typed
+from provision.hosts.remote import Remote, Remotes
 from provision.multicast.detect import Found, detect, wait_until_detected
-from provision.remote import Remote, Remotes
-from provision.typed import Typed
 
 _ONLY_LABS = {
     "hosts": "it needs the lab's hosts: the source, and a node that can be logged in to",

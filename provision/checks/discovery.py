@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from provision.checks.context import Bench
 from provision.checks.result import Figure, Outcome, failed, not_applicable, passed
+from provision.core.errors import WaitError
 from provision.demo.peers import Demo, Sight, unseen
 from provision.demo.story import Chapter, Story
-from provision.errors import WaitError
 
 _FIGURES = ("found_after", "joined_after", "dead_after")
 

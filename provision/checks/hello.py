@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from provision.checks.context import BRIDGE, Bench
 from provision.checks.places import Place, PodPlace
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.paths import ROOT
+from provision.core.paths import ROOT
 
 GROUP = "239.1.1.1"
 _WORDS = "b'Hello Multicast!'"

@@ -8,7 +8,7 @@ from provision.checks.context import Bench
 from provision.checks.places import HostReceiver
 from provision.checks.result import Outcome
 from provision.checks.traffic import Run, measure
-from provision.wait import Deadline, NotYet, until
+from provision.core.wait import Deadline, NotYet, until
 
 
 def run(bench: Bench) -> Outcome:

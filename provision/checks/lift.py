@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from provision.remote import Remote
+from provision.hosts.remote import Remote
 
 _LIFT = ("env", "PYTHONPATH=/usr/local/lib/mcastlab", "/usr/bin/python3", "-m", "multicast_policy.lift")
 _MOST_SECONDS = 30.0  # the node grants no more

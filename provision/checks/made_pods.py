@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from provision import render
 from provision.checks.places import PodPlace
+from provision.cluster.api import Kube, Object
+from provision.cluster.pods import Pods
 from provision.config import Lab
-from provision.errors import HostError
-from provision.kube import Kube, Object
-from provision.kube_pods import Pods
+from provision.core.errors import HostError
+from provision.core.wait import Deadline
 from provision.render import POD_INTERFACE
-from provision.wait import Deadline
 
 NAME_PREFIX = "mcastlab-check-"
 LABEL = "mcastlab.check"

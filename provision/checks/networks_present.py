@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from provision.checks.context import Bench
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.kube import NetworkAttachment, Object
+from provision.cluster.api import NetworkAttachment, Object
 from provision.networks.manifests import networks
 
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 from provision.checks.context import Bench
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.errors import WaitError
-from provision.kube import Node
-from provision.wait import Deadline, NotYet, until
+from provision.cluster.api import Node
+from provision.core.errors import WaitError
+from provision.core.wait import Deadline, NotYet, until
 
 _SECONDS = 60.0
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from provision.checks.places import Place
-from provision.errors import CommandError
-from provision.paths import ROOT
+from provision.core.errors import CommandError
+from provision.core.paths import ROOT
 
 _SOURCE = ROOT / "agents" / "peer" / "peer.py"
 QUARTER = 0.25  # of the agent's bins, in seconds

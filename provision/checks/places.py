@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from provision.checks.interface import Snapshot, parse_snapshot, snapshot_argv
-from provision.errors import HostError
-from provision.kube_pods import Pods
-from provision.process import Process
-from provision.remote import Remote
-from provision.run import Completed
+from provision.cluster.pods import Pods
+from provision.core.errors import HostError
+from provision.core.run import Completed
+from provision.hosts.process import Process
+from provision.hosts.remote import Remote
 
 _COMMAND_SECONDS = 15.0
 

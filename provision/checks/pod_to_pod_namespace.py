@@ -12,9 +12,9 @@ from provision import multicast
 from provision.checks.context import Bench
 from provision.checks.places import PodPlace, address, snapshot
 from provision.checks.result import Figure, Outcome, failed, passed
+from provision.core.run import Completed
+from provision.core.wait import Deadline, NotYet, until
 from provision.multicast.detect import NETWORK
-from provision.run import Completed
-from provision.wait import Deadline, NotYet, until
 
 _GROUP, _PORT = "224.1.0.1", 30102
 _LISTEN_SECONDS = 60

@@ -29,7 +29,7 @@ from provision.checks import (
 )
 from provision.checks.context import Bench
 from provision.checks.result import Outcome
-from provision.errors import InputError, McastlabError, Problems
+from provision.core.errors import InputError, McastlabError, Problems
 
 GROUPS = {
     "cluster": "the cluster itself",

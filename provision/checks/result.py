@@ -9,7 +9,7 @@ from typing import Literal
 
 from rich.text import Text
 
-from provision.errors import ChecksFailed
+from provision.core.errors import ChecksFailed
 
 Status = Literal["passed", "failed", "not-applicable"]
 _MARKS: dict[Status, tuple[str, str]] = {

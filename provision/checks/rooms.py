@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from provision import multicast
 from provision.checks.made_pods import IDLE, LABEL, NAME_PREFIX, MadePods
 from provision.checks.places import PodPlace
-from provision.errors import HostError
-from provision.kube import Kube, Object
+from provision.cluster.api import Kube, Object
+from provision.core.errors import HostError
 from provision.multicast.annotations import namespace_path
 from provision.multicast.detect import Found
 

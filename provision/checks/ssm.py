@@ -13,7 +13,7 @@ from provision.checks.peers import Peer, Reports
 from provision.checks.places import Place, PodPlace
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.checks.together import sentence, together_while
-from provision.wait import Deadline
+from provision.core.wait import Deadline
 
 _SECONDS = 4.0
 _ASK_SECONDS = 60.0

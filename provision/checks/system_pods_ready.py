@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from provision.checks.context import Bench
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.errors import WaitError
-from provision.kube import Object
-from provision.kube_pods import pod_state
-from provision.wait import Deadline, NotYet, until
+from provision.cluster.api import Object
+from provision.cluster.pods import pod_state
+from provision.core.errors import WaitError
+from provision.core.wait import Deadline, NotYet, until
 
 _SECONDS = 300.0
 # Label and value of what kubeadm always runs; a list of ready pods without one of them proves nothing.

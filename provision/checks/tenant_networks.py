@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from provision.checks.context import Bench
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.kube import NetworkAttachment
+from provision.cluster.api import NetworkAttachment
 from provision.networks import tenants
 from provision.networks.manifests import networks
 

@@ -14,9 +14,9 @@ from provision.checks.places import Place, Receiver, snapshot
 from provision.checks.result import Figure, Outcome, failed
 from provision.checks.verdict import Flow, judge
 from provision.config import Lab
-from provision.errors import WaitError
-from provision.run import Completed
-from provision.wait import Deadline, NotYet, until
+from provision.core.errors import WaitError
+from provision.core.run import Completed
+from provision.core.wait import Deadline, NotYet, until
 
 _JOIN_SECONDS = 5.0
 _WARM_UP_SECONDS = 0.3

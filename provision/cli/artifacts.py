@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from provision.cli.options import Debug, Verbose, verbosity
+from provision.core.typed import Typed
 from provision.session import clean_end
-from provision.typed import Typed
 
 app = typer.Typer(help="What the cluster is made of: binaries and images.", no_args_is_help=True)
 

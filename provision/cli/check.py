@@ -17,8 +17,8 @@ from provision.cli.options import (
     Verbose,
     verbosity,
 )
+from provision.core.typed import Typed
 from provision.session import clean_end, open_lab
-from provision.typed import Typed
 
 app = typer.Typer()
 

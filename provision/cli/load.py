@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from provision.cli.options import AsJson, Debug, LabFile, ProviderOption, Quiet, Verbose, verbosity
+from provision.core.typed import Typed
 from provision.session import clean_end, open_lab
-from provision.typed import Typed
 
 app = typer.Typer()
 

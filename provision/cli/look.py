@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from provision.cli.options import Debug, LabFile, ProviderOption
+from provision.core.typed import Typed
 from provision.session import clean_end, open_lab
-from provision.typed import Typed
 
 app = typer.Typer()
 
@@ -22,7 +22,7 @@ def _kinds(begun: str) -> list[str]:
 
 def _hosts(context: typer.Context, begun: str) -> list[str]:
     """Those of the lab.yml that is named, or that lies here; none where that cannot be read."""
-    from provision.errors import McastlabError
+    from provision.core.errors import McastlabError
 
     try:
         lab, _ = open_lab(Typed(context.params.get("lab")))

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from provision.cli.options import AsJson, Debug, Kubeconfig, LabFile
+from provision.core.typed import Typed
 from provision.session import clean_end, open_cluster
-from provision.typed import Typed
 
 app = typer.Typer(help="Multicast by namespace, on any cluster: on, off, and how it stands.", no_args_is_help=True)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from provision.ui import Verbosity
+from provision.core.progress import Verbosity
 
 LabFile = Annotated[
     Path | None, typer.Option("--lab", metavar="FILE", help="The lab's description.", show_default="lab.yml")

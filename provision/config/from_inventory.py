@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from provision.config.source import Source
-from provision.errors import CommandError, InputError, Problems
-from provision.run import run
+from provision.core.errors import CommandError, InputError, Problems
+from provision.core.run import run
 
 GROUPS = {"control_plane": "control-plane", "sources": "source"}
 _TIMEOUT_SECONDS = 60

@@ -18,7 +18,7 @@ from provision.config.messages import describe
 from provision.config.models import HostSsh, Lab
 from provision.config.source import Finding, KeyPath, Source, read
 from provision.config.tenants import Tenant
-from provision.errors import Problems
+from provision.core.errors import Problems
 
 DEFAULTS_FILE = Path(__file__).resolve().parent.parent / "defaults.yml"
 

@@ -192,7 +192,7 @@ class Lab(Model):
         for host in self.hosts:
             if host.name == name:
                 return host
-        from provision.errors import InputError
+        from provision.core.errors import InputError
 
         names = ", ".join(f"'{host.name}'" for host in self.hosts)
         raise InputError(f"Host '{name}' is not in lab '{self.name}'", remedy=f"Its hosts are {names}")

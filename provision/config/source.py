@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from provision.errors import InputError
+from provision.core.errors import InputError
 
 DEFAULT_NAME = "lab.yml"
 _MOST_BYTES = 1 << 20

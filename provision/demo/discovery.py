@@ -13,12 +13,12 @@ from rich.text import Text
 
 from provision import multicast
 from provision.checks.result import visible
+from provision.cluster.api import Kube
+from provision.core.progress import console
+from provision.core.wait import Deadline, NotYet, until
 from provision.demo.peers import PORT, Demo, Sight
 from provision.demo.story import Chapter, Story
-from provision.kube import Kube
 from provision.multicast.annotations import namespace_path
-from provision.ui import console
-from provision.wait import Deadline, NotYet, until
 
 _GONE_SECONDS = 60.0
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from provision import render
-from provision.kube import Kube, KubeError, Object
-from provision.kube_pods import Pods, pod_state
-from provision.wait import Deadline, NotYet, until
+from provision.cluster.api import Kube, KubeError, Object
+from provision.cluster.pods import Pods, pod_state
+from provision.core.wait import Deadline, NotYet, until
 
 PORT = 8080
 LABEL = "mcastlab.demo"

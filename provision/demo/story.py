@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from provision.core.errors import WaitError
+from provision.core.wait import Deadline, NotYet, until
 from provision.demo.peers import DEAD_SECONDS, REAP_SECONDS, SEND_SECONDS, Demo, Sight, still_alive, unseen
-from provision.errors import WaitError
-from provision.wait import Deadline, NotYet, until
 
 # What the agent's own times allow: a ping may have been sent just before, and the reaper have looked just before.
 FOUND_SECONDS = SEND_SECONDS

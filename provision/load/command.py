@@ -11,14 +11,14 @@ from functools import partial
 from rich.table import Table
 
 from provision.config import Lab
-from provision.errors import InputError
+from provision.core.errors import InputError
+from provision.core.lock import lab_lock
+from provision.core.progress import Progress, console
+from provision.hosts.remote import Remotes
 from provision.load import names
 from provision.load.node import NodeImages
 from provision.load.wanted import Wanted, read
-from provision.lock import lab_lock
-from provision.remote import Remotes
 from provision.state import RunState
-from provision.ui import Progress, console
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from provision.artifacts.hints import explained
 from provision.artifacts.store import Report
-from provision.errors import CommandError, HostError, InputError
-from provision.run import run
+from provision.core.errors import CommandError, HostError, InputError
+from provision.core.run import run
 
 _ENGINES = ("podman", "docker")
 _ASK_SECONDS, _SAVE_SECONDS = 60.0, 1800.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from provision.artifacts.archive import Archive, Found
-from provision.errors import InputError
+from provision.core.errors import InputError
 
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:\d))(?::\d+)?"

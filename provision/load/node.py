@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from provision.errors import CommandError, HostError
-from provision.inventory import BUNDLE_DIR
-from provision.process import Input, Unread
-from provision.remote import Remote
-from provision.wait import Deadline
+from provision.configure.inventory import BUNDLE_DIR
+from provision.core.errors import CommandError, HostError
+from provision.core.wait import Deadline
+from provision.hosts.process import Input, Unread
+from provision.hosts.remote import Remote
 
 # By path and namespace: a lab that an earlier mcastlab brought up has no wrapper.
 _CTR = (f"{BUNDLE_DIR}/bin/ctr", "--namespace=k8s.io")

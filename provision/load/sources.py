@@ -11,7 +11,7 @@ from pathlib import Path
 
 from provision.artifacts.hints import explained
 from provision.artifacts.store import Report
-from provision.errors import HostError, InputError
+from provision.core.errors import HostError, InputError
 from provision.load import engines
 
 STDIN = "-"

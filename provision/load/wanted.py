@@ -12,10 +12,10 @@ from pathlib import Path
 from provision.artifacts.archive import Archive, Found, opened
 from provision.artifacts.golang import architecture
 from provision.artifacts.store import Store
+from provision.core.progress import Progress
+from provision.hosts.process import Input
 from provision.load import names
 from provision.load.sources import Source, find
-from provision.process import Input
-from provision.ui import Progress
 
 _MB = 1e6
 

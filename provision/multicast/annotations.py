@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from provision.errors import InputError, McastlabError
-from provision.kube import Kube, KubeError, Object
+from provision.cluster.api import Kube, KubeError, Object
+from provision.core.errors import InputError, McastlabError
 
 ON_NAMESPACE = "k8s.ovn.org/multicast-enabled"
 ON_NETNAMESPACE = "netnamespace.network.openshift.io/multicast-enabled"

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from provision.kube import Kube, Object
+from provision.cluster.api import Kube, Object
+from provision.cluster.workloads import Workload
+from provision.core.typed import Typed
+from provision.core.wait import Deadline
 from provision.multicast.annotations import Edit, Mark
-from provision.multicast.workloads import Workload
-from provision.typed import Typed
-from provision.wait import Deadline
 
 
 @dataclass(frozen=True)

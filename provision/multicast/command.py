@@ -6,13 +6,13 @@ import json as json_module
 from collections.abc import Sequence
 from dataclasses import replace
 
-from provision.kube import Kube
+from provision.cluster.api import Kube
+from provision.core.progress import console
+from provision.core.typed import Typed
 from provision.multicast import figures, lab, show
 from provision.multicast.detect import Found, detect
 from provision.multicast.macvlan import Attached, still_attached
 from provision.multicast.switch import Changed, disable, enable, status
-from provision.typed import Typed
-from provision.ui import console
 
 
 def switch(kube: Kube, typed: Typed, verb: str, names: Sequence[str], *, as_json: bool) -> None:

@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from provision.checks.result import visible
-from provision.errors import McastlabError
-from provision.kube import Kube, Object
-from provision.kube_pods import Pods, pod_state
+from provision.cluster.api import Kube, Object
+from provision.cluster.pods import Pods, pod_state
+from provision.core.errors import McastlabError
 from provision.multicast.lab import AGENT, NAMESPACE
 
 _ARGV = ("python3", "-m", "multicast_policy.figures")

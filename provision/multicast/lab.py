@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from provision.errors import HostError
-from provision.kube import Kube, Object
+from provision.cluster.api import Kube, Object
+from provision.cluster.workloads import Workload
+from provision.core.errors import HostError
+from provision.core.wait import Deadline, NotYet, until
 from provision.multicast.annotations import (
     ON_NAMESPACE,
     ON_NETNAMESPACE,
@@ -18,8 +20,6 @@ from provision.multicast.annotations import (
     netnamespace_path,
 )
 from provision.multicast.backend import Force
-from provision.multicast.workloads import Workload
-from provision.wait import Deadline, NotYet, until
 
 _API = "/apis/mcastlab.io/v1alpha1"
 POLICY = f"{_API}/multicastpolicies/cluster"

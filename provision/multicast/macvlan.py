@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from provision.errors import McastlabError
-from provision.kube import NAD_API, Kube, Object
-from provision.kube_pods import Pods
+from provision.cluster.api import NAD_API, Kube, Object
+from provision.cluster.pods import Pods
+from provision.core.errors import McastlabError
 
 SHARED = "Macvlan networks are one LAN for all namespaces, and the switch does not isolate these:"
 STATUS = "k8s.v1.cni.cncf.io/network-status"

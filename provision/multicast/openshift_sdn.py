@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from provision.errors import HostError
-from provision.kube import Kube, Object
+from provision.cluster.api import Kube, Object
+from provision.cluster.workloads import Workload
+from provision.core.errors import HostError
+from provision.core.wait import Deadline
 from provision.multicast.annotations import ON_NETNAMESPACE, Edit, Mark, edit, mark, netnamespace_path
 from provision.multicast.backend import Force, requested
-from provision.multicast.workloads import Workload
-from provision.wait import Deadline
 
 _PLUGIN = "/apis/network.openshift.io/v1/clusternetworks/default"
 _WITHOUT = "redhat/openshift-ovs-subnet"

@@ -12,11 +12,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from provision.kube import Kube, Object
+from provision.cluster.api import Kube, Object
+from provision.cluster.workloads import Workload
+from provision.core.wait import Deadline
 from provision.multicast.annotations import ON_NAMESPACE, Edit, Mark, edit, mark, namespace_path
 from provision.multicast.backend import Force, requested
-from provision.multicast.workloads import Workload
-from provision.wait import Deadline
 
 _VARIABLE = "OVN_MULTICAST_ENABLE"
 _FLAG = re.compile(r"--enable-multicast(?:=(\w+))?$")

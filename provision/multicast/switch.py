@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from provision.errors import InputError, McastlabError, Problems
-from provision.kube import Kube, KubeError, Object
+from provision.cluster.api import Kube, KubeError, Object
+from provision.core.errors import InputError, McastlabError, Problems
+from provision.core.wait import Deadline
 from provision.multicast.annotations import (
     NETNAMESPACES,
     ON_NAMESPACE,
@@ -21,7 +22,6 @@ from provision.multicast.annotations import (
 from provision.multicast.backend import Backend, Force
 from provision.multicast.detect import Found
 from provision.multicast.macvlan import shared_networks
-from provision.wait import Deadline
 
 _SECONDS = 60.0
 _NAME = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123; anything else would be another path of the API

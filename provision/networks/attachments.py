@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from provision.errors import HostError
-from provision.inventory import BUNDLE_DIR
-from provision.remote import Remote
+from provision.configure.inventory import BUNDLE_DIR
+from provision.core.errors import HostError
+from provision.hosts.remote import Remote
 
 _PROGRAM = "/usr/local/lib/mcastlab/attachments"  # role netattach, vars: netattach_reconciler
 _SECONDS = 60.0

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from provision.config import Lab, Network
-from provision.paths import ROOT
-from provision.templating import render_file
+from provision.core.paths import ROOT
+from provision.core.templating import render_file
 
 _TEMPLATE = ROOT / "templates" / "nad.yml.j2"
 

@@ -13,10 +13,10 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from provision.cluster.api import Kube, NetworkAttachment
 from provision.config import Lab
-from provision.kube import Kube, NetworkAttachment
+from provision.core.paths import ROOT
 from provision.networks.manifests import networks
-from provision.paths import ROOT
 
 _PACKAGE = "mcastlab_netattach"
 # Networks that are none of the lab's, and whose names are taken all the same: on each node's disk.

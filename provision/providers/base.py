@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from provision.config import Lab
-from provision.errors import McastlabError
+from provision.core.errors import McastlabError
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from provision.config import Lab
-from provision.errors import McastlabError
-from provision.paths import StateDir
+from provision.core.errors import McastlabError
+from provision.core.paths import StateDir
 from provision.providers.base import Machine
 from provision.providers.vagrant import VagrantProvider
 from provision.vagrant import endpoints

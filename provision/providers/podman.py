@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from provision.config import Host, Lab
-from provision.errors import HostError, InputError, McastlabError
-from provision.files import read_whole, write_whole
-from provision.inventory import BUNDLE_DIR
-from provision.paths import StateDir
+from provision.configure.inventory import BUNDLE_DIR
+from provision.core.errors import HostError, InputError, McastlabError
+from provision.core.files import read_whole, write_whole
+from provision.core.paths import StateDir
 from provision.providers import podman_image
 from provision.providers.base import Machine, MachineStatus
 from provision.providers.podman_cli import Podman, bridge_name, mac_address

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from provision.errors import HostError
-from provision.files import ensure_text
-from provision.paths import cache_dir
+from provision.core.errors import HostError
+from provision.core.files import ensure_text
+from provision.core.paths import cache_dir
+from provision.core.run import Completed, as_root, run
+from provision.core.wait import Deadline, NotYet, until
 from provision.providers.podman_host import HostFacts, podman_settings, probe_host
-from provision.run import Completed, as_root, run
-from provision.wait import Deadline, NotYet, until
 
 _REMOVE_SECONDS = 60.0
 
@@ -51,7 +51,7 @@ class Podman:
     def run(
         self, args: Sequence[str], *, timeout: float = 60, stdin: str = "", check: bool = True, cwd: Path | None = None
     ) -> Completed:
-        """Run `podman ARGS`, at most `timeout` seconds; raises CommandError as `provision.run.run` does."""
+        """Run `podman ARGS`, at most `timeout` seconds; raises CommandError as `provision.core.run.run` does."""
         return run([*self.command, *args], timeout=timeout, stdin=stdin, check=check, cwd=cwd)
 
     def has_image(self, name: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.errors import HostError
+from provision.core.errors import HostError
 
 # What Podman gives a container of root unless told otherwise (libpod/define: RLimitDefaultValue, and four times it).
 _NOFILE = 1048576

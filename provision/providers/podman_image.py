@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provision import ansible, config
+from provision import config
 from provision.artifacts.store import key_of
 from provision.config import Host, Lab
-from provision.inventory import inventory
-from provision.lock import FileLock, held
-from provision.paths import ROOT, StateDir, cache_dir
+from provision.configure import playbook as ansible
+from provision.configure.inventory import inventory
+from provision.core.lock import FileLock, held
+from provision.core.paths import ROOT, StateDir, cache_dir
+from provision.core.run import as_root, run
 from provision.providers.podman_cli import Podman
-from provision.run import as_root, run
 
 if TYPE_CHECKING:
     from provision.providers.podman import PodmanProvider

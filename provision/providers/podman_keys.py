@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provision.errors import HostError
+from provision.core.errors import HostError
+from provision.core.run import run
 from provision.providers.podman_cli import Podman
-from provision.run import run
 
 _BOOT_SECONDS = 60
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from provision.config import Host, Lab, Lan
-from provision.errors import HostError
-from provision.files import ensure_text
-from provision.paths import ROOT
+from provision.core.errors import HostError
+from provision.core.files import ensure_text
+from provision.core.paths import ROOT
+from provision.core.run import as_root, run
 from provision.providers.podman_cli import Podman, bridge_name, mac_address
-from provision.run import as_root, run
 
 ANNOTATION = "mcastlab.lan"
 _SCRIPT = ROOT / "agents" / "lanport" / "lanport.py"

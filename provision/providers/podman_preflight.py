@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provision.config import Lab
-from provision.errors import CommandError, HostError, InputError, McastlabError
-from provision.firewall import drops
-from provision.paths import cache_dir
+from provision.core.errors import CommandError, HostError, InputError, McastlabError
+from provision.core.paths import cache_dir
+from provision.core.run import as_root, run
+from provision.hosts.firewall import drops
 from provision.providers import programs
-from provision.run import as_root, run
 
 if TYPE_CHECKING:
     from provision.providers.podman import PodmanProvider

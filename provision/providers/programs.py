@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from provision.paths import ROOT
+from provision.core.paths import ROOT
 
 SOURCE = ROOT / "agents" / "hostprobe" / "bpfprobe.py"
 WHERE = "lab.yml: multicast.namespaces"

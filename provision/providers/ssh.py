@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from provision.config import Host, HostSsh, Lab
-from provision.errors import InputError, McastlabError, Problems
-from provision.paths import StateDir
+from provision.core.errors import InputError, McastlabError, Problems
+from provision.core.paths import StateDir
+from provision.hosts.remote import Remote
 from provision.providers.base import Machine, MachineStatus
-from provision.remote import Remote
 
 _ANSWER_SECONDS = 20
 _MARKER = "/etc/mcastlab/lab"
@@ -63,8 +63,8 @@ class SshProvider:
 
         Raises Problems where a host cannot be reached or belongs to another lab: then none is changed.
         """
-        from provision import ansible
-        from provision.inventory import inventory
+        from provision.configure import playbook as ansible
+        from provision.configure.inventory import inventory
 
         machines = self.machines(lab)
         holders = self._each(machines, lambda remote: remote.run(["cat", _MARKER], _ANSWER_SECONDS, check=False).stdout)

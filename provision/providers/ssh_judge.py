@@ -7,8 +7,8 @@ from ipaddress import ip_network
 from typing import Any
 
 from provision.config import Host, Lab
-from provision.errors import HostError, McastlabError
-from provision.firewall import drops
+from provision.core.errors import HostError, McastlabError
+from provision.hosts.firewall import drops
 from provision.providers import programs
 
 Facts = Mapping[str, Any]

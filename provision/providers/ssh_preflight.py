@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from provision.config import Host, Lab
-from provision.errors import HostError, McastlabError
-from provision.paths import ROOT
+from provision.core.errors import HostError, McastlabError
+from provision.core.paths import ROOT
+from provision.hosts.connect import endpoint
+from provision.hosts.remote import Remote
 from provision.providers import programs
 from provision.providers.base import Machine
 from provision.providers.ssh_judge import judge
-from provision.remote import Remote
-from provision.ssh_connect import endpoint
 
 _PROBE = ROOT / "agents" / "hostprobe" / "hostprobe.py"
 _CLAIM = ROOT / "plugins" / "modules" / "host_claim.py"

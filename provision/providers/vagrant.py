@@ -12,9 +12,9 @@ from typing import Any
 
 from provision import config
 from provision.config import Lab
-from provision.errors import McastlabError
-from provision.files import write_whole
-from provision.paths import ROOT, StateDir
+from provision.core.errors import McastlabError
+from provision.core.files import write_whole
+from provision.core.paths import ROOT, StateDir
 from provision.providers.base import Machine, MachineStatus
 from provision.providers.podman import PodmanProvider
 from provision.providers.podman_cli import Podman

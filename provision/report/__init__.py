@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from provision.config import Lab
-from provision.files import write_whole
+from provision.core.files import write_whole
 from provision.report.junit import junit
 from provision.report.make import make_report
 from provision.report.model import Report, schema

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from provision import attacher
 from provision.checks.result import Result
 from provision.config import Lab
-from provision.errors import HostError
+from provision.core.errors import HostError
 from provision.multicast.macvlan import SHARED
+from provision.networks import attacher
 from provision.report.model import Artifacts, Attacher, CheckLine, FigureLine, HostLine, Report, StageTime
 from provision.state import RunState
 

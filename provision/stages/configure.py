@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import yaml
 
-from provision import ansible
 from provision.config import Lab
-from provision.errors import HostError
-from provision.files import write_whole
-from provision.inventory import inventory
+from provision.configure import playbook as ansible
+from provision.configure.inventory import inventory
+from provision.core.errors import HostError
+from provision.core.files import write_whole
+from provision.hosts.remote import Remotes
 from provision.judge import EarlyChecks
-from provision.remote import Remotes
 from provision.state import RunState
 
 _ADMIN_CONF = "/etc/kubernetes/admin.conf"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provision.config import Lab
-from provision.errors import HostError
+from provision.core.errors import HostError
 from provision.state import RunState
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from provision import multicast, render
+from provision.cluster.api import Kube
 from provision.config import Lab
-from provision.kube import Kube
 from provision.multicast.detect import wait_until_detected
 from provision.state import RunState
 

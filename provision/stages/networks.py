@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from provision import render
+from provision.cluster.api import Kube
 from provision.config import Lab
-from provision.kube import Kube
 from provision.networks.manifests import networks
 from provision.state import RunState
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from provision.config import Lab
-from provision.errors import Problems
+from provision.core.errors import Problems
 from provision.state import RunState
 
 

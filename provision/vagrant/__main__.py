@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from provision import artifacts, config, lifecycle
-from provision.paths import StateDir
+from provision.core.paths import StateDir
+from provision.core.progress import Progress, console
+from provision.core.typed import Typed
 from provision.providers.given import GivenMachines
 from provision.providers.vagrant import VagrantProvider
 from provision.session import clean_end
 from provision.state import RunState
-from provision.typed import Typed
-from provision.ui import Progress, console
 from provision.vagrant import made
 
 

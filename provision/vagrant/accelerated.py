@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from provision.artifacts import box
-from provision.errors import CommandError
-from provision.run import run
+from provision.core.errors import CommandError
+from provision.core.run import run
 
 _DEVICE = Path("/dev/kvm")
 _TRIAL_SECONDS = 8.0

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from provision.config import Lab
-from provision.errors import CommandError, HostError
-from provision.run import run
+from provision.core.errors import CommandError, HostError
+from provision.core.run import run
 from provision.vagrant.accelerated import kvm_works
 from provision.vagrant.engine import users_docker
 

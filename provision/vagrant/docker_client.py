@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from provision.artifacts.store import Item, Store, key_of
-from provision.errors import HostError
-from provision.run import run
+from provision.core.errors import HostError
+from provision.core.run import run
 
 _PACKAGE = "docker.io"
 _COMMAND = "usr/bin/docker"

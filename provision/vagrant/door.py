@@ -9,9 +9,9 @@ from pathlib import Path
 import paramiko
 from vagrant import Vagrant
 
-from provision.errors import HostError
-from provision.paths import ROOT
-from provision.run import Completed, run
+from provision.core.errors import HostError
+from provision.core.paths import ROOT
+from provision.core.run import Completed, run
 
 # A virtual machine that is emulated takes minutes, and the first one's box is unpacked before.
 _SECONDS = {"up": 2400.0, "destroy": 300.0}
@@ -21,7 +21,7 @@ _ANSWER_WHEN_ASKED = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"
 
 
 class VagrantDoor(Vagrant):  # type: ignore[misc]
-    """python-vagrant on the Vagrantfile of this checkout; its commands run through `provision.run`.
+    """python-vagrant on the Vagrantfile of this checkout; its commands run through `provision.core.run`.
 
     Every method raises CommandError with the command and what Vagrant or its provider said, verbatim.
     """

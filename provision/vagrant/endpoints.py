@@ -9,13 +9,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from provision.config import Lab
-from provision.errors import HostError
-from provision.files import read_whole, write_whole
-from provision.paths import StateDir
+from provision.core.errors import HostError
+from provision.core.files import read_whole, write_whole
+from provision.core.paths import StateDir
+from provision.core.run import run
 from provision.providers.base import Machine
 from provision.providers.podman_cli import bridge_name
 from provision.providers.podman_lan import set_snooping
-from provision.run import run
 from provision.vagrant.podman_networks import network_name
 
 # What the roles must know of virtual machines: Debian 12 on a kernel of their own.

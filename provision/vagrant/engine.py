@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from provision.interrupts import held
+from provision.core.interrupts import held
+from provision.core.run import as_root, run
+from provision.core.wait import Deadline, NotYet, until
 from provision.providers.podman_cli import Podman
-from provision.run import as_root, run
 from provision.vagrant.docker_client import docker_client
-from provision.wait import Deadline, NotYet, until
 
 _START_SECONDS = 20.0
 _END_SECONDS = 10.0

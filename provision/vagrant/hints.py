@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from provision.errors import CommandError
+from provision.core.errors import CommandError
 
 # (pattern in the output, remedy); the first that matches wins.
 _HINTS = (

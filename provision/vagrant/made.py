@@ -8,8 +8,8 @@ from typing import Any
 
 from provision.artifacts import box
 from provision.config import Lab
-from provision.files import write_whole
-from provision.paths import StateDir
+from provision.core.files import write_whole
+from provision.core.paths import StateDir
 from provision.providers.podman_keys import make_key
 from provision.vagrant.accelerated import kvm_works
 

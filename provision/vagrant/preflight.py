@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from provision.config import Lab
-from provision.errors import HostError, McastlabError
+from provision.core.errors import HostError, McastlabError
+from provision.core.run import run
 from provision.providers import podman_preflight
-from provision.run import run
 from provision.vagrant.door import version
 from provision.vagrant.podman_networks import bridges
 

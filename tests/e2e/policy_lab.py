@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from provision.errors import CommandError
+from provision.core.errors import CommandError
 from provision.providers.podman_cli import Podman
 from tests.e2e.conftest import CliLab
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from provision.artifacts.store import Store
-from provision.wait import Deadline
+from provision.core.wait import Deadline
 from tests.e2e.conftest import CliLab
 from tests.e2e.test_1_main_job import OTHERS, TRAFFIC, by_name, figures
 

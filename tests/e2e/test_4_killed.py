@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from provision.leftovers import marked
-from provision.paths import StateDir
+from provision.core.leftovers import marked
+from provision.core.paths import StateDir
 from provision.providers.podman_cli import bridge_name
 from tests.e2e.conftest import CliLab, make_lab
 from tests.e2e.test_2_disturbed import assert_nothing_left

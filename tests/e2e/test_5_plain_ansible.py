@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from provision import artifacts, config
-from provision.paths import ROOT
+from provision.core.paths import ROOT
 from tests import debian13
 from tests.bare_metal import BareHost, Fleet, fleet
 

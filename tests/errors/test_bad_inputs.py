@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from provision import config
-from provision.errors import McastlabError
+from provision.core.errors import McastlabError
 from tests.golden_files import compare
 
 HERE = Path(__file__).parent

@@ -19,7 +19,7 @@ from provision.checks.bystander import Bystander, listen_argv
 from provision.checks.context import Stream
 from provision.checks.result import Outcome
 from provision.checks.traffic import Run, measure
-from provision.run import Completed, end_group, run
+from provision.core.run import Completed, end_group, run
 
 GROUP = "224.0.67.67"
 SOURCE, RECEIVER, BYSTANDER = "10.0.0.12", "10.0.0.11", "10.0.0.13"

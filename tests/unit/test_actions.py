@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from provision.paths import ROOT
+from provision.core.paths import ROOT
 
 BIN = Path(sys.executable).parent
 

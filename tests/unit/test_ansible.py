@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from provision import ansible
-from provision.ansible import failure, recap
-from provision.errors import CommandError
-from provision.paths import ROOT, StateDir
+from provision.configure import playbook as ansible
+from provision.configure.playbook import failure, recap
+from provision.core.errors import CommandError
+from provision.core.paths import ROOT, StateDir
 
 RECAP = """
 PLAY RECAP *********************************************************************

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from provision import attacher, config
+from provision import config
 from provision.artifacts.imported import Imported
 from provision.config import Lab
-from provision.errors import HostError
+from provision.core.errors import HostError
+from provision.networks import attacher
 
 IMAGE = Imported(Path("/cache/image.tar"), "localhost/mcastlab/multus-cni:1", "ghcr.io/x/multus-cni:v4", "1" * 64)
 

@@ -19,7 +19,7 @@ from provision.config import Lab
 from provision.config.load import DEFAULTS_FILE, defaults
 from provision.config.rules_subnets import MANAGEMENT
 from provision.config.schema import schema, text
-from provision.errors import InputError, Problems
+from provision.core.errors import InputError, Problems
 from provision.providers import podman_host
 from tests.golden_files import compare
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from provision import files
 from provision.artifacts import imported
 from provision.artifacts import store as cache
-from provision.errors import HostError, InputError
-from provision.files import ensure_text, read_whole
-from provision.kube import Kube
-from provision.paths import StateDir
+from provision.cluster.api import Kube
+from provision.core import files
+from provision.core.errors import HostError, InputError
+from provision.core.files import ensure_text, read_whole
+from provision.core.paths import StateDir
+from provision.hosts.connect import connect
 from provision.providers import podman_keys
 from provision.providers.base import Machine
-from provision.ssh_connect import connect
 from provision.vagrant import endpoints
 from tests.damage import DAMAGE, damage
 

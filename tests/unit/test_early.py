@@ -15,11 +15,11 @@ from rich.console import Console
 from provision import judge as judging
 from provision.checks import CLEAN_UP, Result, select
 from provision.checks.result import failed, passed
-from provision.errors import ChecksFailed
-from provision.paths import StateDir
+from provision.core.errors import ChecksFailed
+from provision.core.paths import StateDir
+from provision.core.progress import Progress
 from provision.stages import checks as stage
 from provision.state import RunState
-from provision.ui import Progress
 
 USUAL = [check.name for check in select(())]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from provision.errors import HostError
-from provision.files import write_whole
-from provision.lock import FileLock, lab_lock
-from provision.paths import StateDir
+from provision.core.errors import HostError
+from provision.core.files import write_whole
+from provision.core.lock import FileLock, lab_lock
+from provision.core.paths import StateDir
 
 
 def test_a_file_is_private_by_default_and_replaced_whole(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from provision.firewall import drops
+from provision.hosts.firewall import drops
 
 Rule = list[dict[str, Any]]
 ACCEPT: Rule = [{"accept": None}]

@@ -16,8 +16,8 @@ import yaml
 
 from provision import config
 from provision.config import Lab
-from provision.errors import HostError
-from provision.inventory import inventory, preview, variables
+from provision.configure.inventory import inventory, preview, variables
+from provision.core.errors import HostError
 from provision.providers.base import Machine
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from provision.errors import HostError, InputError, WaitError
-from provision.kube import Kube, KubeError
-from provision.kube_pods import Pods
-from provision.wait import Deadline
+from provision.cluster.api import Kube, KubeError
+from provision.cluster.pods import Pods
+from provision.core.errors import HostError, InputError, WaitError
+from provision.core.wait import Deadline
 
 GROUP = "/apis/k8s.cni.cncf.io/v1"
 NAD = {

@@ -13,9 +13,9 @@ import pytest
 
 from provision import config
 from provision.config import Lab
-from provision.errors import McastlabError
+from provision.core.errors import McastlabError
+from provision.core.run import Completed
 from provision.providers import podman_preflight, programs
-from provision.run import Completed
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = programs.SOURCE.read_text()

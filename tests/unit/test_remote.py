@@ -18,11 +18,11 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from provision.errors import CommandError, HostError, InputError
-from provision.process import Unread
+from provision.core.errors import CommandError, HostError, InputError
+from provision.core.wait import Deadline
+from provision.hosts.process import Unread
+from provision.hosts.remote import Process, Remote, Remotes
 from provision.providers.base import Machine
-from provision.remote import Process, Remote, Remotes
-from provision.wait import Deadline
 
 
 class Session(paramiko.ServerInterface):

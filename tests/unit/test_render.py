@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from provision import assumed, config, render, templating
-from provision.errors import HostError, InputError
+from provision import assumed, config, render
+from provision.core import templating
+from provision.core.errors import HostError, InputError
 from provision.networks.manifests import networks
 
 ROOT = Path(__file__).resolve().parent.parent.parent

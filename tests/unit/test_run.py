@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from provision.errors import CommandError
-from provision.run import pasteable, run
+from provision.core.errors import CommandError
+from provision.core.run import pasteable, run
 
 
 def test_output_exit_code_and_input_are_passed_on() -> None:
@@ -56,7 +56,7 @@ def test_an_interrupt_leaves_nothing_running(tmp_path: Path) -> None:
     command = ["sh", "-c", f"echo $$ > {pid_file}; exec sleep 60"]
     # A program that a shell has put into the background ignores SIGINT, and so would what the test starts.
     handled = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    program = f"{handled}from provision.run import run\nrun({command!r}, timeout=60)\n"
+    program = f"{handled}from provision.core.run import run\nrun({command!r}, timeout=60)\n"
     pid = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-c", program])
     deadline = time.monotonic() + 10
     while not (pid_file.exists() and pid_file.read_text().strip()) and time.monotonic() < deadline:

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from provision.errors import HostError, InputError
+from provision.core.errors import HostError, InputError
+from provision.hosts.login import become_ssh, remote_command
 from provision.providers.base import Machine
-from provision.ssh_login import become_ssh, remote_command
 
 PROGRAM = """
 import sys
 from pathlib import Path
 from provision.providers.base import Machine
-from provision.ssh_login import become_ssh
+from provision.hosts.login import become_ssh
 folder = Path(sys.argv[1])
 become_ssh(Machine("k8s", "source", "192.0.2.1", 2222, "root", folder / "key", folder / "known"), sys.argv[2:])
 """

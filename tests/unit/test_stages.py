@@ -8,14 +8,15 @@ import pytest
 import yaml
 from rich.console import Console
 
-from provision import attacher, config, pipeline
+from provision import config, pipeline
 from provision.config import Lab
-from provision.errors import HostError, InputError
-from provision.paths import StateDir
+from provision.core.errors import HostError, InputError
+from provision.core.paths import StateDir
+from provision.core.progress import Progress
+from provision.networks import attacher
 from provision.providers.base import Machine
 from provision.stages.configure import reachable
 from provision.state import RunState
-from provision.ui import Progress
 
 KUBECONFIG = """\
 apiVersion: v1

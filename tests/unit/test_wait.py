@@ -2,8 +2,8 @@
 
 import pytest
 
-from provision.errors import WaitError
-from provision.wait import Deadline, NotYet, until
+from provision.core.errors import WaitError
+from provision.core.wait import Deadline, NotYet, until
 
 
 def test_the_first_answer_that_is_not_not_yet_is_returned() -> None:

@@ -20,14 +20,14 @@ import pytest
 from provision import artifacts, config, render
 from provision.checks import CheckRun, Context, Result, iperf
 from provision.checks.context import Bench
+from provision.cluster.api import Kube
+from provision.cluster.pods import Pods
 from provision.config import Lab
-from provision.kube import Kube
-from provision.kube_pods import Pods
+from provision.core.paths import StateDir
+from provision.core.wait import Deadline
+from provision.hosts.remote import Remotes
 from provision.networks.manifests import networks
-from provision.paths import StateDir
-from provision.remote import Remotes
 from provision.vagrant import endpoints
-from provision.wait import Deadline
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3600.0

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from provision.artifacts.store import Item
 from provision.artifacts.versions import Component
-from provision.errors import HostError
+from provision.core.errors import HostError
 
 
 class Source(Protocol):

@@ -12,8 +12,8 @@ from provision.artifacts import golang
 from provision.artifacts.golang import Toolchain
 from provision.artifacts.store import Item, Store, dies_with_us, key_of, text_digest
 from provision.artifacts.versions import Component, Versions
-from provision.errors import HostError
-from provision.run import run
+from provision.core.errors import HostError
+from provision.core.run import run
 
 _FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
 _BUILD_SECONDS = 3600

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from provision.artifacts.versions import load_versions
-from provision.run import as_root
+from provision.core.run import as_root
 
 BUILD = "from provision import artifacts; print(artifacts.build('cni', lambda line: print(line, flush=True)))"
 VERSION = load_versions().components["cni"].version

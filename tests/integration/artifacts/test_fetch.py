@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from provision.artifacts.versions import load_versions
-from provision.wait import Deadline, NotYet, until
+from provision.core.wait import Deadline, NotYet, until
 from tests.unit.artifacts.test_artifacts_imported import docker
 
 REFERENCE = load_versions().pulled["multus"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from provision.paths import ROOT
+from provision.core.paths import ROOT
 from tests.integration.multicast_policy import frames as f
 from tests.integration.multicast_policy.wire import SPACE, Wire, mac
 

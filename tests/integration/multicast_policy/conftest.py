@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from provision.artifacts import bpf_object, golang
-from provision.paths import cache_dir
+from provision.core.paths import cache_dir
 from tests.integration.multicast_policy.kinds import kinds
 from tests.integration.multicast_policy.policy_node import Node
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from agents.multicast_policy import bpf, hooks
-from provision.paths import ROOT
+from provision.core.paths import ROOT
 from tests.integration.multicast_policy.patience import patient
 
 _NOTHING = bytes.fromhex("b7000000ffffffff 9500000000000000")  # r0 = -1 (go on); exit

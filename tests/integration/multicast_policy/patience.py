@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from provision.wait import Deadline
+from provision.core.wait import Deadline
 
 PATIENCE = float(os.environ.get("MCASTLAB_PATIENCE", "1"))
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.multicast_policy import bind, hooks
-from provision.templating import evaluate, render_file
-from provision.wait import NotYet, until
+from provision.core.templating import evaluate, render_file
+from provision.core.wait import NotYet, until
 from tests.integration.multicast_policy.patience import LIVELY, patient, within
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agents.multicast_policy.model import link_local
-from provision.wait import NotYet, until
+from provision.core.wait import NotYet, until
 from tests.integration.multicast_policy import cases
 from tests.integration.multicast_policy.cases import Attack, Case, Host
 from tests.integration.multicast_policy.kinds import kinds

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agents.multicast_policy import hooks
-from provision.wait import NotYet, until
+from provision.core.wait import NotYet, until
 from tests.damage import STRANGER
 from tests.integration.multicast_policy.kinds import kinds
 from tests.integration.multicast_policy.patience import LIVELY, patient, within

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from provision.wait import NotYet, until
+from provision.core.wait import NotYet, until
 from tests.integration.multicast_policy import frames as f
 from tests.integration.multicast_policy.patience import LIVELY, patient, within
 from tests.integration.multicast_policy.policy_node import BRIDGE, Node, Pod, mac_of

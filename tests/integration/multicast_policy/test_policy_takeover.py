@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from provision.wait import NotYet, until
+from provision.core.wait import NotYet, until
 from tests.integration.multicast_policy import forged
 from tests.integration.multicast_policy.patience import LIVELY, patient, within
 from tests.integration.multicast_policy.policy_node import Node, Pod, mac_of, run

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from provision import config
-from provision.errors import McastlabError, Problems
-from provision.paths import StateDir
+from provision.core.errors import McastlabError, Problems
+from provision.core.paths import StateDir
 from provision.providers.ssh import SshProvider
 from tests.bare_metal import Fleet
 from tests.golden_files import compare

@@ -10,7 +10,7 @@ import pytest
 
 from provision.artifacts import bpf_object, golang
 from provision.artifacts.store import Store, file_digest
-from provision.errors import CommandError, HostError
+from provision.core.errors import CommandError, HostError
 
 EM_BPF = 247  # elf(5)
 NO_CLANG = "Command 'clang' is missing\n  remedy: apt-get install clang linux-libc-dev, or `make up`"

@@ -15,7 +15,7 @@ from provision.artifacts.images import ImageMaker
 from provision.artifacts.sources import choose
 from provision.artifacts.store import Item, Store, key_of
 from provision.artifacts.versions import Component, RootSpec, load_images, load_versions
-from provision.errors import HostError
+from provision.core.errors import HostError
 
 DPKG = "Package: {}\nStatus: install ok installed\nVersion: 1:2.3-4+b1\nDescription: x\n y\n\n"
 

@@ -9,7 +9,7 @@ import pytest
 from provision.artifacts import golang
 from provision.artifacts.store import Store
 from provision.artifacts.versions import Versions, load_versions
-from provision.errors import HostError
+from provision.core.errors import HostError
 
 GOOD_SUM = "h1:good="
 

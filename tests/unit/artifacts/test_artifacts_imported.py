@@ -14,7 +14,7 @@ import pytest
 
 from provision.artifacts import imported
 from provision.artifacts.golang import architecture
-from provision.errors import InputError
+from provision.core.errors import InputError
 
 DAEMON = "usr/src/multus-cni/bin/multus-daemon"
 NAME = "ghcr.io/k8snetworkplumbingwg/multus-cni:v4.3.0-thick"

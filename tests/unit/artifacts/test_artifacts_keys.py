@@ -14,7 +14,7 @@ from provision.artifacts.golang import Toolchain
 from provision.artifacts.sources.go_modules import GoModules
 from provision.artifacts.store import Store
 from provision.artifacts.versions import RootSpec, load_versions
-from provision.paths import ROOT
+from provision.core.paths import ROOT
 
 GO = {"GOVERSION": "go1.99.0", "GOARCH": "amd64", "GOFLAGS": ""}
 

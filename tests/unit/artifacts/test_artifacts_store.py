@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from provision.artifacts.store import Item, Store, damage, key_of, verify
-from provision.errors import CommandError, HostError, WaitError
+from provision.core.errors import CommandError, HostError, WaitError
 
 ITEM = Item("thing", "0123456789abcdef", "thing v1")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provision.artifacts.versions import load_images, load_versions
-from provision.paths import ROOT
+from provision.core.paths import ROOT
 
 VERSIONS = load_versions()
 COMPONENTS = list(VERSIONS.components.values())

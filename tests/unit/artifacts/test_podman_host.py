@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from provision.errors import HostError
+from provision.core.errors import HostError
 from provision.providers.podman_cli import bridge_name, mac_address
 from provision.providers.podman_host import HostFacts, podman_settings, probe_host, ulimits
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from provision.checks import cluster_dns, networks_present, nodes_ready, system_pods_ready
-from provision.errors import CommandError
-from provision.kube import NetworkAttachment, Node, node_of
-from provision.kube_pods import exit_code, pod_state
+from provision.cluster.api import NetworkAttachment, Node, node_of
+from provision.cluster.pods import exit_code, pod_state
+from provision.core.errors import CommandError
 
 
 def node(status: str | None, message: str = "kubelet is posting ready status") -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from provision.checks.context import neighbour
 from provision.checks.made_pods import NAME_PREFIX, MadePods
-from provision.errors import HostError, WaitError
+from provision.core.errors import HostError, WaitError
 
 
 class Cluster:

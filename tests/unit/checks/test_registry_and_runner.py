@@ -11,8 +11,8 @@ import pytest
 from provision.checks import runner
 from provision.checks.registry import CHECKS, GROUPS, Check, select
 from provision.checks.result import Figure, Outcome, Result, failed, passed
-from provision.errors import HostError, InputError, Problems
-from provision.typed import Typed
+from provision.core.errors import HostError, InputError, Problems
+from provision.core.typed import Typed
 
 TRAFFIC = ["host-to-host", "source-to-pod", "pod-to-pod-macvlan", "host-network-pod"]
 

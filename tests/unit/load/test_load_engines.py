@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.errors import McastlabError
+from provision.core.errors import McastlabError
 from provision.load import engines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provision.errors import InputError
+from provision.core.errors import InputError
 from provision.load.names import full, pull_advice
 
 

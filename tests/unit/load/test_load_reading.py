@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from provision.artifacts.golang import architecture
-from provision.errors import McastlabError
+from provision.core.errors import McastlabError
+from provision.core.progress import Progress, Verbosity, console
 from provision.load.wanted import Wanted, read
-from provision.ui import Progress, Verbosity, console
 from tests import image_archives
 
 NAME = "docker.io/theirs/app:1"

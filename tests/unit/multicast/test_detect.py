@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from provision.errors import HostError
+from provision.cluster.workloads import Workload, workload
+from provision.core.errors import HostError
 from provision.multicast.detect import BACKENDS, Found, choose
 from provision.multicast.lab import late
 from provision.multicast.openshift_sdn import BACKEND as SDN
 from provision.multicast.ovn_kubernetes import BACKEND as OVN
-from provision.multicast.workloads import Workload, workload
 
 AGENTS = {
     "lab": Workload("DaemonSet", "mcastlab-system", "multicast-policy", 1, 1),

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from provision.errors import CommandError
-from provision.kube import Node
+from provision.cluster.api import Node
+from provision.core.errors import CommandError
+from provision.core.run import Completed
+from provision.core.typed import Typed
 from provision.multicast import command, figures
 from provision.multicast.backend import Force
 from provision.multicast.detect import Found
 from provision.multicast.lab import BACKEND as LAB
 from provision.multicast.ovn_kubernetes import BACKEND as OVN
 from provision.multicast.switch import State
-from provision.run import Completed
-from provision.typed import Typed
 from tests.golden_files import compare
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -75,7 +75,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             raise CommandError(problem, detail="Traceback\nOSError: no such map")
         return Completed(tuple(argv), 0, found[name], "", 0.1)
 
-    monkeypatch.setattr("provision.kube_pods.Pods.exec", exec_)
+    monkeypatch.setattr("provision.cluster.pods.Pods.exec", exec_)
     return found
 
 

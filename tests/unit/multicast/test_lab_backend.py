@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from provision import config, multicast
-from provision.errors import HostError, WaitError
-from provision.kube import Node
+from provision.cluster.api import Node
+from provision.core.errors import HostError, WaitError
+from provision.core.wait import Deadline
 from provision.multicast import show
 from provision.multicast.detect import NETWORK, detect, wait_until_detected
 from provision.multicast.lab import BACKEND, NODES, POLICY, late
 from provision.stages import namespaces as stage
-from provision.wait import Deadline
 
 NOT_PERMITTED = "loading program 'from_pod': Operation not permitted"
 REFUSAL = f"node 'k8s' cannot keep namespaces apart: {NOT_PERMITTED}"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from provision import multicast, proving
-from provision.errors import InputError, McastlabError, Problems
+from provision.core.errors import InputError, McastlabError, Problems
 
 NOBODY: Any = None  # a cluster that must not be asked
 

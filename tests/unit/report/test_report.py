@@ -16,10 +16,10 @@ import pytest
 from rich.console import Console
 
 from provision.checks.result import Figure, Result, failed, not_applicable, passed
-from provision.errors import HostError
-from provision.paths import ROOT
+from provision.core.errors import HostError
+from provision.core.paths import ROOT
+from provision.core.progress import StageLine
 from provision.report import Report, make_report, schema, table, write_json, write_junit
-from provision.ui import StageLine
 
 NASTY = "tool said: <&> \"quoted\" 'x' ]]> \x1b[31mred\x1b[0m \x00 ü\n"
 RESULTS = [

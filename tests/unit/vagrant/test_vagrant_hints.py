@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provision.errors import CommandError
+from provision.core.errors import CommandError
 from provision.vagrant.hints import explained
 
 ABSENT_BOX = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provision.kube import Kube, Object
+from provision.cluster.api import Kube, Object
 
 _KINDS = (("DaemonSet", "daemonsets"), ("Deployment", "deployments"))
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from provision.errors import CommandError
-from provision.kube import FIELD_MANAGER, Kube, KubeError, Object, checked, message, refused
-from provision.run import Completed
-from provision.wait import Deadline, NotYet, until
+from provision.cluster.api import FIELD_MANAGER, Kube, KubeError, Object, checked, message, refused
+from provision.core.errors import CommandError
+from provision.core.run import Completed
+from provision.core.wait import Deadline, NotYet, until
 
 # Waiting reasons of a container that no waiting mends.
 _HOPELESS = {"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CrashLoopBackOff"}

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.errors import CommandError
-from provision.interrupts import held
+from provision.core.errors import CommandError
+from provision.core.interrupts import held
 
 _TAIL_LINES = 25
 _GRACE_SECONDS = 5.0

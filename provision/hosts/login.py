@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from provision.errors import CommandError
+from provision.core.errors import CommandError
+from provision.core.run import pasteable
+from provision.hosts.connect import openssh_key, openssh_options, require_key, unpinned
 from provision.providers.base import Machine
-from provision.run import pasteable
-from provision.ssh_connect import openssh_key, openssh_options, require_key, unpinned
 
 
 def become_ssh(machine: Machine, command: Sequence[str]) -> NoReturn:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from provision.errors import HostError, InputError
-from provision.files import read_whole
-from provision.wait import Deadline, NotYet, until
+from provision.core.errors import HostError, InputError
+from provision.core.files import read_whole
+from provision.core.wait import Deadline, NotYet, until
 
 Object = dict[str, Any]
 

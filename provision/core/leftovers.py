@@ -6,8 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-from provision.paths import StateDir
-from provision.wait import Deadline, NotYet, until
+from provision.core.paths import StateDir
+from provision.core.wait import Deadline, NotYet, until
 
 _MARK = "MCASTLAB_STATE_DIR"
 _PROC = Path("/proc")

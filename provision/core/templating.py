@@ -17,8 +17,8 @@ from jinja2 import (
     UndefinedError,
 )
 
-from provision.errors import InputError
-from provision.paths import ROOT
+from provision.core.errors import InputError
+from provision.core.paths import ROOT
 
 
 def render_file(template: Path, values: Mapping[str, Any]) -> str:

@@ -8,9 +8,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from provision.errors import CommandError
-from provision.run import Completed
-from provision.wait import Deadline
+from provision.core.errors import CommandError
+from provision.core.run import Completed
+from provision.core.wait import Deadline
 
 if TYPE_CHECKING:
     from paramiko import Channel

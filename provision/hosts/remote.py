@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from provision.errors import CommandError, HostError, InputError
-from provision.process import KEEPER, Process
+from provision.core.errors import CommandError, HostError, InputError
+from provision.core.run import Completed
+from provision.core.wait import Deadline
+from provision.hosts.connect import CONNECT_SECONDS, connect, endpoint
+from provision.hosts.process import KEEPER, Process
 from provision.providers.base import Machine
-from provision.run import Completed
-from provision.ssh_connect import CONNECT_SECONDS, connect, endpoint
-from provision.wait import Deadline
 
 if TYPE_CHECKING:
     from paramiko import Channel, SSHClient

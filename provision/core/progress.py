@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from provision.typed import Typed
+from provision.core.typed import Typed
 
 _WIDE = 200  # columns off a terminal, where nothing has to fit a screen and a cut line is a lost one
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from provision.errors import HostError
-from provision.paths import StateDir, cache_dir
-from provision.wait import Deadline, NotYet, until
+from provision.core.errors import HostError
+from provision.core.paths import StateDir, cache_dir
+from provision.core.wait import Deadline, NotYet, until
 
 _NAME_BYTES = 200
 _NAMING_SECONDS = 1.0

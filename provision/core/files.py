@@ -12,7 +12,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from provision.errors import HostError, McastlabError
+from provision.core.errors import HostError, McastlabError
 
 _MOST = 32 << 20  # a kubeconfig or a manifest of the cache is far smaller
 

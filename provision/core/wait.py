@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from provision.errors import WaitError
+from provision.core.errors import WaitError
 
 T = TypeVar("T")
 

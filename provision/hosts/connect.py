@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provision.errors import HostError, InputError
-from provision.files import read_octets, read_whole
+from provision.core.errors import HostError, InputError
+from provision.core.files import read_octets, read_whole
 from provision.providers.base import Machine
 
 if TYPE_CHECKING:

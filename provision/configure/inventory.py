@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from provision import attacher
 from provision.config import Host, Lab
-from provision.errors import HostError
+from provision.core.errors import HostError
+from provision.hosts.connect import openssh_options
+from provision.networks import attacher
 from provision.networks.tenants import policy
 from provision.providers.base import Machine
-from provision.ssh_connect import openssh_options
 
 BUNDLE_DIR = "/opt/mcastlab/bundle"
 _GROUPS = {"control-plane": "control_plane", "source": "sources"}

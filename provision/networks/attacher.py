@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from provision.artifacts import imported
 from provision.artifacts.imported import Imported
 from provision.config import Lab
-from provision.errors import HostError
+from provision.core.errors import HostError
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provision.errors import CommandError, HostError
-from provision.files import write_whole
-from provision.leftovers import end_leftovers, mark
-from provision.paths import ROOT, StateDir, cache_dir
-from provision.run import run
+from provision.core.errors import CommandError, HostError
+from provision.core.files import write_whole
+from provision.core.leftovers import end_leftovers, mark
+from provision.core.paths import ROOT, StateDir, cache_dir
+from provision.core.run import run
 
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.+?)\]")

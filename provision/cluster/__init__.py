@@ -1,0 +1,1 @@
+"""The door to an API server: objects, pods and workloads, with errors that say what to do."""
