@@ -57,13 +57,13 @@ class RunState:
 def make_provider(lab: Lab, directory: StateDir) -> Provider:
     """The provider that lab.yml or the command line names."""
     if lab.provider == "ssh":
-        from provision.providers.ssh import SshProvider
+        from provision.providers.ssh.provider import SshProvider
 
         return SshProvider(lab, directory)
     if lab.provider == "vagrant":
-        from provision.providers.vagrant import VagrantProvider
+        from provision.providers.vagrant.provider import VagrantProvider
 
         return VagrantProvider(lab, directory)
-    from provision.providers.podman import PodmanProvider
+    from provision.providers.podman.provider import PodmanProvider
 
     return PodmanProvider(lab, directory)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from provision import artifacts
 from provision.config import Lan
-from provision.providers.podman import INIT_V1
-from provision.providers.podman_cli import Podman, bridge_name
-from provision.providers.podman_keys import hand_over, make_key
-from provision.providers.podman_lan import set_snooping
+from provision.providers.podman.cli import Podman, bridge_name
+from provision.providers.podman.keys import hand_over, make_key
+from provision.providers.podman.lan import set_snooping
+from provision.providers.podman.provider import INIT_V1
 
 LABEL = "mcastlab.test"
 # A plain host has none of these; the node image does.

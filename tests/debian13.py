@@ -9,7 +9,7 @@ from provision.artifacts import golang, rootfs
 from provision.artifacts.images import CACHE_LABEL
 from provision.artifacts.versions import load_images
 from provision.core.paths import cache_dir
-from provision.providers.podman_cli import Podman
+from provision.providers.podman.cli import Podman
 
 SUITE = "trixie"
 

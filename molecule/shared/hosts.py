@@ -25,7 +25,7 @@ from provision.configure.inventory import inventory, preview  # noqa: E402
 from provision.core.errors import CommandError  # noqa: E402
 from provision.core.paths import StateDir, cache_dir  # noqa: E402
 from provision.networks import attacher  # noqa: E402
-from provision.providers.podman import PodmanProvider  # noqa: E402
+from provision.providers.podman.provider import PodmanProvider  # noqa: E402
 
 LAB = Path(__file__).resolve().parent / "lab.yml"
 

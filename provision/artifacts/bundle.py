@@ -16,7 +16,7 @@ from provision.artifacts.sources import Choice, choose
 from provision.artifacts.sources.go_modules import GoModules
 from provision.artifacts.store import Item, Report, Store, damage, key_of, text_digest, verify
 from provision.artifacts.versions import Versions, load_images, load_versions
-from provision.providers.podman_cli import Podman
+from provision.providers.podman.cli import Podman
 
 DOCUMENT = "bundle.json"
 # Folder of the bundle: (component, its commands; all of them where none is named).

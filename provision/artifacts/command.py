@@ -15,7 +15,7 @@ def build(verbosity: Verbosity, *, with_box: bool = False) -> None:
     """Make what is not in the cache yet, with a Vagrant box if asked, and print where it is."""
     progress = Progress(console(stderr=True), verbosity)
     if with_box:
-        from provision.artifacts import box
+        from provision.providers.vagrant import box
 
         with progress.stage("box") as line:
             made = box.ensure(progress.report)

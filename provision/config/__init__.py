@@ -1,7 +1,7 @@
 """lab.yml: read once, validated whole, frozen, and passed on explicitly.
 
 `load` is all that commands need. What a key is stands in `models`, what must hold between keys in `rules` and
-`rules_subnets`, and every default in provision/defaults.yml.
+`rules_subnets`, and every default in provision/config/defaults.yml.
 """
 
 from provision.config.base import Model

@@ -20,7 +20,7 @@ from provision.config.source import Finding, KeyPath, Source, read
 from provision.config.tenants import Tenant
 from provision.core.errors import Problems
 
-DEFAULTS_FILE = Path(__file__).resolve().parent.parent / "defaults.yml"
+DEFAULTS_FILE = Path(__file__).resolve().parent / "defaults.yml"
 
 # What a network takes over from the LAN where it says nothing itself.
 FROM_LAN: dict[KeyPath, KeyPath] = {("master",): ("lan", "interface"), ("ipam", "subnet"): ("lan", "subnet")}

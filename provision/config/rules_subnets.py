@@ -11,7 +11,7 @@ from provision.config.source import Finding, KeyPath, dotted
 
 Subnet = IPv4Network | IPv6Network
 
-# Where the provider takes management networks from: default_subnet_pools in provision/providers/podman_host.py.
+# Where the provider takes management networks from: default_subnet_pools in provision/providers/podman/settings.py.
 MANAGEMENT = IPv4Network("10.213.0.0/16")
 
 # Shortest and longest prefix. Pods: one /24 or /64 a node, at most 16 bits more for all nodes. Services: at most 20

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from provision.core.errors import CommandError
-from provision.providers.podman_cli import Podman
+from provision.providers.podman.cli import Podman
 from tests.e2e.conftest import CliLab
 
 KUBECTL = ("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.providers.podman_cli import Podman
+from provision.providers.podman.cli import Podman
 from tests.e2e.conftest import UP_SECONDS, CliLab, make_lab
 
 

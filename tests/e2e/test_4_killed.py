@@ -15,7 +15,7 @@ import pytest
 
 from provision.core.leftovers import marked
 from provision.core.paths import StateDir
-from provision.providers.podman_cli import bridge_name
+from provision.providers.podman.cli import bridge_name
 from tests.e2e.conftest import CliLab, make_lab
 from tests.e2e.test_2_disturbed import assert_nothing_left
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from provision.core.run import as_root
-from provision.providers.podman_cli import Podman
+from provision.providers.podman.cli import Podman
 from tests.e2e.conftest import UP_SECONDS, CliLab, make_lab
 from tests.e2e.test_2_disturbed import assert_nothing_left
 

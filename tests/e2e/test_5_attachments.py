@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from provision.providers.podman_cli import Podman
+from provision.providers.podman.cli import Podman
 from tests.e2e.conftest import CliLab
 from tests.e2e.policy_lab import add_pod, get, started, until
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from provision.providers.podman_cli import Podman
-from provision.vagrant.engine import podmans_socket
+from provision.providers.podman.cli import Podman
+from provision.providers.vagrant.engine import podmans_socket
 from tests.e2e.conftest import CliLab, make_lab
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.providers.podman_cli import Podman
+from provision.providers.podman.cli import Podman
 
 MCASTLAB = Path(sys.executable).parent / "mcastlab"
 LAB = """\

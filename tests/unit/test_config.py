@@ -20,7 +20,7 @@ from provision.config.load import DEFAULTS_FILE, defaults
 from provision.config.rules_subnets import MANAGEMENT
 from provision.config.schema import schema, text
 from provision.core.errors import InputError, Problems
-from provision.providers import podman_host
+from provision.providers.podman import settings as podman_host
 from tests.golden_files import compare
 
 ROOT = Path(__file__).resolve().parent.parent.parent

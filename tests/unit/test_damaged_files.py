@@ -17,9 +17,9 @@ from provision.core.errors import HostError, InputError
 from provision.core.files import ensure_text, read_whole
 from provision.core.paths import StateDir
 from provision.hosts.connect import connect
-from provision.providers import podman_keys
 from provision.providers.base import Machine
-from provision.vagrant import endpoints
+from provision.providers.podman import keys as podman_keys
+from provision.providers.vagrant import endpoints
 from tests.damage import DAMAGE, damage
 
 REFUSED = [kind for kind in DAMAGE if kind not in {"empty", "cut off", "of another owner"}]  # whatever the content is

@@ -15,7 +15,8 @@ from provision import config
 from provision.config import Lab
 from provision.core.errors import McastlabError
 from provision.core.run import Completed
-from provision.providers import podman_preflight, programs
+from provision.providers import programs
+from provision.providers.podman import preflight as podman_preflight
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = programs.SOURCE.read_text()

@@ -12,7 +12,7 @@ import pytest
 
 from provision import config
 from provision.config import Lab
-from provision.providers.ssh_judge import SYSTEMS, judge
+from provision.providers.ssh.judge import SYSTEMS, judge
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "host.json").read_text())
 

@@ -27,7 +27,7 @@ from provision.core.paths import StateDir
 from provision.core.wait import Deadline
 from provision.hosts.remote import Remotes
 from provision.networks.manifests import networks
-from provision.vagrant import endpoints
+from provision.providers.vagrant import endpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3600.0

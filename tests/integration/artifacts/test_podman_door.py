@@ -13,8 +13,8 @@ from provision.artifacts.golang import architecture
 from provision.artifacts.oci import Image, Layer, write_archive
 from provision.core.errors import WaitError
 from provision.core.run import Completed, as_root, run
-from provision.providers import podman_cli
-from provision.providers.podman_cli import Podman, bridge_name
+from provision.providers.podman import cli as podman_cli
+from provision.providers.podman.cli import Podman, bridge_name
 
 CATATONIT = Path("/usr/bin/catatonit")  # static: an image of one file
 NETWORK = "mcastlab-test-door"

@@ -19,7 +19,7 @@ import yaml
 from provision import config
 from provision.core.errors import McastlabError, Problems
 from provision.core.paths import StateDir
-from provision.providers.ssh import SshProvider
+from provision.providers.ssh.provider import SshProvider
 from tests.bare_metal import Fleet
 from tests.golden_files import compare
 from tests.integration.ssh.conftest import NET, NET6

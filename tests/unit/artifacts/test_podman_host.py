@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from provision.core.errors import HostError
-from provision.providers.podman_cli import bridge_name, mac_address
-from provision.providers.podman_host import HostFacts, podman_settings, probe_host, ulimits
+from provision.providers.podman.cli import bridge_name, mac_address
+from provision.providers.podman.settings import HostFacts, podman_settings, probe_host, ulimits
 
 # Podman 4.3; Debian 12 in a small VM, root without CAP_SYS_RESOURCE, hybrid cgroups, no systemd
 REFERENCE = HostFacts(

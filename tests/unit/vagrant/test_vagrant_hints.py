@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provision.core.errors import CommandError
-from provision.vagrant.hints import explained
+from provision.providers.vagrant.hints import explained
 
 ABSENT_BOX = """\
 The box 'nobody/nothing' could not be found or

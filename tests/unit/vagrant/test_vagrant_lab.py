@@ -13,7 +13,7 @@ import pytest
 from provision import config
 
 ROOT = Path(__file__).resolve().parents[3]
-RUBY = ROOT / "provision/vagrant/lab.rb"
+RUBY = ROOT / "vagrant/lab.rb"
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE | re.DOTALL)
 LABS = {
     "empty": "",

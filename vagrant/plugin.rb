@@ -12,7 +12,7 @@ module Mcastlab
     end
   end
 
-  # Hands the machines' SSH endpoints to `python -m provision.vagrant finish`, which knows nothing of Vagrant.
+  # Hands the machines' SSH endpoints to `python -m provision.cli.vagrantfile finish`, which knows nothing of Vagrant.
   class Finish < Vagrant.plugin("2", :provisioner)
     def provision
       Settle.once(@machine, config.lab, config.made) # `up` provisions before its trigger comes to it

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from provision.artifacts import box
 from provision.config import Lab
 from provision.core.files import write_whole
 from provision.core.paths import StateDir
-from provision.providers.podman_keys import make_key
-from provision.vagrant.accelerated import kvm_works
+from provision.providers.podman.keys import make_key
+from provision.providers.vagrant import box
+from provision.providers.vagrant.accelerated import kvm_works
 
 
 def write(lab: Lab, state: StateDir, node_image: str, bundle: Path) -> None:

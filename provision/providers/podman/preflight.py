@@ -19,7 +19,7 @@ from provision.hosts.firewall import drops
 from provision.providers import programs
 
 if TYPE_CHECKING:
-    from provision.providers.podman import PodmanProvider
+    from provision.providers.podman.provider import PodmanProvider
 
 Probe = Callable[[], Iterable[McastlabError]]
 
@@ -178,7 +178,7 @@ def _subnets(lab: Lab, own: frozenset[str]) -> Iterable[McastlabError]:
 
 def _other_labs(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:
     """Networks of other labs: this machine has no route to a lab's LAN, and no bridge of one that is stopped."""
-    from provision.providers.podman import LABEL  # here: it imports this module in turn
+    from provision.providers.podman.provider import LABEL  # here: it imports this module in turn
 
     for network in json.loads(provider.podman.run(["network", "ls", "--format", "json"]).stdout or "[]"):
         owner = network.get("labels", {}).get(LABEL)

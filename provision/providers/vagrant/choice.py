@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from provision.config import Lab
 from provision.core.errors import CommandError, HostError
 from provision.core.run import run
-from provision.vagrant.accelerated import kvm_works
-from provision.vagrant.engine import users_docker
+from provision.providers.vagrant.accelerated import kvm_works
+from provision.providers.vagrant.engine import users_docker
 
 # Vagrant asks for all of it when libvirt is to answer for root or a member of the group libvirt.
 LIBVIRT_URI = "qemu:///system"

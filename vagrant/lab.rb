@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# The lab of lab.yml for the Vagrantfile, laid over provision/defaults.yml as provision/config/load.py does it.
-# `ruby provision/vagrant/lab.rb FILE` prints it as JSON; a test compares that with what the pydantic models hold.
+# The lab of lab.yml for the Vagrantfile, laid over provision/config/defaults.yml as provision/config/load.py does it.
+# `ruby vagrant/lab.rb FILE` prints it as JSON; a test compares that with what the pydantic models hold.
 # What is wrong in a lab.yml is said by the models: every `vagrant up` asks them first.
 
 require "digest"
@@ -10,7 +10,7 @@ require "json"
 require "yaml"
 
 module Mcastlab
-  ROOT = File.expand_path("../..", __dir__)
+  ROOT = File.expand_path("..", __dir__)
 
   # What a network takes over from the LAN where it says nothing itself.
   FROM_LAN = { ["master"] => "interface", %w[ipam subnet] => "subnet" }.freeze
@@ -21,7 +21,7 @@ module Mcastlab
 
     def initialize(file)
       @file = File.expand_path(file)
-      defaults = YAML.safe_load(File.read(File.join(ROOT, "provision", "defaults.yml")))
+      defaults = YAML.safe_load(File.read(File.join(ROOT, "provision", "config", "defaults.yml")))
       items = defaults.delete("item_defaults")
       given = File.exist?(@file) ? YAML.safe_load(File.read(@file)) || {} : {}
       @data = completed(over(defaults, given), items)

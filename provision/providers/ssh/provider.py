@@ -27,7 +27,7 @@ class SshProvider:
         self.state = state
 
     def preflight(self, lab: Lab) -> list[McastlabError]:
-        from provision.providers.ssh_preflight import problems
+        from provision.providers.ssh.preflight import problems
 
         return problems(lab, self.machines(lab))
 

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# What machines are made from: keys, images, boxes. `python -m provision.vagrant prepare` makes it and writes it down.
+# What machines are made from: keys, images, boxes. `python -m provision.cli.vagrantfile prepare` makes it and writes it down.
 
 require "json"
 require "fileutils"
@@ -42,13 +42,13 @@ module Mcastlab
     end
   end
 
-  # Runs `python -m provision.vagrant ARGUMENTS` in the foreground; raises with its exit code.
+  # Runs `python -m provision.cli.vagrantfile ARGUMENTS` in the foreground; raises with its exit code.
   def self.python(*arguments)
     python = File.join(ROOT, ".venv", "bin", "python")
     unless File.executable?(python)
       raise Failed, message: "mcastlab is not installed in this checkout\n  remedy: make install"
     end
-    return if system(python, "-m", "provision.vagrant", *arguments)
+    return if system(python, "-m", "provision.cli.vagrantfile", *arguments)
 
     code = $CHILD_STATUS.exitstatus
     raise Failed, message: "mcastlab could not #{arguments.first} the lab (exit code #{code}); the reason is above"

@@ -13,8 +13,8 @@ from pathlib import Path
 from provision.core.interrupts import held
 from provision.core.run import as_root, run
 from provision.core.wait import Deadline, NotYet, until
-from provision.providers.podman_cli import Podman
-from provision.vagrant.docker_client import docker_client
+from provision.providers.podman.cli import Podman
+from provision.providers.vagrant.docker_client import docker_client
 
 _START_SECONDS = 20.0
 _END_SECONDS = 10.0

@@ -13,7 +13,7 @@ from provision.core.files import ensure_text
 from provision.core.paths import cache_dir
 from provision.core.run import Completed, as_root, run
 from provision.core.wait import Deadline, NotYet, until
-from provision.providers.podman_host import HostFacts, podman_settings, probe_host
+from provision.providers.podman.settings import HostFacts, podman_settings, probe_host
 
 _REMOVE_SECONDS = 60.0
 

@@ -14,9 +14,9 @@ from provision.artifacts.store import Item, dies_with_us, key_of, text_digest
 from provision.core.errors import HostError
 from provision.core.paths import ROOT, StateDir, cache_dir
 from provision.core.run import as_root, run
-from provision.providers import podman_image
-from provision.providers.podman import PodmanProvider
-from provision.providers.podman_cli import Podman
+from provision.providers.podman import image as podman_image
+from provision.providers.podman.cli import Podman
+from provision.providers.podman.provider import PodmanProvider
 
 TREE = ROOT / "images" / "box-tree"
 CMD_LINE = "root=/dev/vda rw net.ifnames=0 biosdevname=0 console=ttyS0"

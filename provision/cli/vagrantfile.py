@@ -1,4 +1,4 @@
-"""What the Vagrantfile runs: `python -m provision.vagrant prepare LAB` and `… finish LAB ENDPOINTS`."""
+"""What the Vagrantfile runs: `python -m provision.cli.vagrantfile prepare LAB` and `… finish LAB ENDPOINTS`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from provision import artifacts, config, lifecycle
 from provision.core.paths import StateDir
 from provision.core.progress import Progress, console
 from provision.core.typed import Typed
-from provision.providers.given import GivenMachines
-from provision.providers.vagrant import VagrantProvider
+from provision.providers.vagrant import made
+from provision.providers.vagrant.given import GivenMachines
+from provision.providers.vagrant.provider import VagrantProvider
 from provision.session import clean_end
 from provision.state import RunState
-from provision.vagrant import made
 
 
 def prepare(lab_file: Path) -> None:

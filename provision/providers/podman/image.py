@@ -24,10 +24,10 @@ from provision.configure.inventory import inventory
 from provision.core.lock import FileLock, held
 from provision.core.paths import ROOT, StateDir, cache_dir
 from provision.core.run import as_root, run
-from provision.providers.podman_cli import Podman
+from provision.providers.podman.cli import Podman
 
 if TYPE_CHECKING:
-    from provision.providers.podman import PodmanProvider
+    from provision.providers.podman.provider import PodmanProvider
 
 LABEL = "mcastlab.image"
 _REPOSITORY = "localhost/mcastlab/node-ready"
@@ -117,7 +117,7 @@ def _make(podman: Podman, found: NodeImage, base: str, bundle: Path, report: Rep
 
 
 def _maker(podman: Podman) -> PodmanProvider:
-    from provision.providers.podman import PodmanProvider
+    from provision.providers.podman.provider import PodmanProvider
 
     return PodmanProvider(image_lab(), StateDir(cache_dir() / "tmp" / "node-image"), podman, prepared=False)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from provision.config import Lab
 from provision.core.errors import HostError, McastlabError
 from provision.core.run import run
-from provision.providers import podman_preflight
-from provision.vagrant.door import version
-from provision.vagrant.podman_networks import bridges
+from provision.providers.podman import preflight as podman_preflight
+from provision.providers.vagrant.door import version
+from provision.providers.vagrant.networks import bridges
 
 if TYPE_CHECKING:
-    from provision.providers.vagrant import VagrantProvider
+    from provision.providers.vagrant.provider import VagrantProvider
 
 _OLDEST = (2, 3, 0)  # triggers in Ruby, networks of the Docker provider
 _OLDEST_LIBVIRT = (0, 11, 2)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import paramiko
-from vagrant import Vagrant
 
 from provision.core.errors import HostError
 from provision.core.paths import ROOT
 from provision.core.run import Completed, run
+from vagrant import Vagrant
 
 # A virtual machine that is emulated takes minutes, and the first one's box is unpacked before.
 _SECONDS = {"up": 2400.0, "destroy": 300.0}

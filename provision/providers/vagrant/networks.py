@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 from provision.config import Lab
-from provision.providers.podman_cli import Podman, bridge_name
-from provision.providers.podman_lan import network_args
+from provision.providers.podman.cli import Podman, bridge_name
+from provision.providers.podman.lan import network_args
 
-# As provision/vagrant/docker.rb has them; there they are made by Docker's command, which cannot name the bridge.
+# As vagrant/docker.rb has them; there they are made by Docker's command, which cannot name the bridge.
 LABEL = "mcastlab.vagrant"
 _KINDS = ("mgmt", "lan")
 

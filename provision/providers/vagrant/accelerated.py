@@ -6,9 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-from provision.artifacts import box
 from provision.core.errors import CommandError
 from provision.core.run import run
+from provision.providers.vagrant import box
 
 _DEVICE = Path("/dev/kvm")
 _TRIAL_SECONDS = 8.0

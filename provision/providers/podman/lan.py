@@ -14,7 +14,7 @@ from provision.core.errors import HostError
 from provision.core.files import ensure_text
 from provision.core.paths import ROOT
 from provision.core.run import as_root, run
-from provision.providers.podman_cli import Podman, bridge_name, mac_address
+from provision.providers.podman.cli import Podman, bridge_name, mac_address
 
 ANNOTATION = "mcastlab.lan"
 _SCRIPT = ROOT / "agents" / "lanport" / "lanport.py"

@@ -9,9 +9,9 @@ from provision.config import Lab
 from provision.core.errors import McastlabError
 from provision.core.paths import StateDir
 from provision.providers.base import Machine
-from provision.providers.vagrant import VagrantProvider
-from provision.vagrant import endpoints
-from provision.vagrant.choice import Choice
+from provision.providers.vagrant import endpoints
+from provision.providers.vagrant.choice import Choice
+from provision.providers.vagrant.provider import VagrantProvider
 
 
 class GivenMachines(VagrantProvider):

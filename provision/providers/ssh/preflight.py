@@ -16,7 +16,7 @@ from provision.hosts.connect import endpoint
 from provision.hosts.remote import Remote
 from provision.providers import programs
 from provision.providers.base import Machine
-from provision.providers.ssh_judge import judge
+from provision.providers.ssh.judge import judge
 
 _PROBE = ROOT / "agents" / "hostprobe" / "hostprobe.py"
 _CLAIM = ROOT / "plugins" / "modules" / "host_claim.py"

@@ -14,9 +14,9 @@ from provision.core.files import read_whole, write_whole
 from provision.core.paths import StateDir
 from provision.core.run import run
 from provision.providers.base import Machine
-from provision.providers.podman_cli import bridge_name
-from provision.providers.podman_lan import set_snooping
-from provision.vagrant.podman_networks import network_name
+from provision.providers.podman.cli import bridge_name
+from provision.providers.podman.lan import set_snooping
+from provision.providers.vagrant.networks import network_name
 
 # What the roles must know of virtual machines: Debian 12 on a kernel of their own.
 VIRTUAL = {"in_container": False, "from_image": False, "cgroup_version": 2, "sys_resource": True}

@@ -15,12 +15,12 @@ from provision.configure.inventory import BUNDLE_DIR
 from provision.core.errors import HostError, InputError, McastlabError
 from provision.core.files import read_whole, write_whole
 from provision.core.paths import StateDir
-from provision.providers import podman_image
 from provision.providers.base import Machine, MachineStatus
-from provision.providers.podman_cli import Podman, bridge_name, mac_address
-from provision.providers.podman_image import NodeImage
-from provision.providers.podman_keys import hand_over, make_key
-from provision.providers.podman_lan import ANNOTATION, LanPorts, network_args, set_snooping
+from provision.providers.podman import image as podman_image
+from provision.providers.podman.cli import Podman, bridge_name, mac_address
+from provision.providers.podman.image import NodeImage
+from provision.providers.podman.keys import hand_over, make_key
+from provision.providers.podman.lan import ANNOTATION, LanPorts, network_args, set_snooping
 
 LABEL = "mcastlab.lab"
 FOLDER_LABEL = "mcastlab.folder"
@@ -48,7 +48,7 @@ class PodmanProvider:
         self._ports = LanPorts(self.podman, f"{self.prefix}-lan")
 
     def preflight(self, lab: Lab) -> list[McastlabError]:
-        from provision.providers.podman_preflight import problems
+        from provision.providers.podman.preflight import problems
 
         return problems(lab, self)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from provision.core.errors import HostError
 from provision.core.run import run
-from provision.providers.podman_cli import Podman
+from provision.providers.podman.cli import Podman
 
 _BOOT_SECONDS = 60
 

@@ -16,14 +16,14 @@ from provision.core.errors import McastlabError
 from provision.core.files import write_whole
 from provision.core.paths import ROOT, StateDir
 from provision.providers.base import Machine, MachineStatus
-from provision.providers.podman import PodmanProvider
-from provision.providers.podman_cli import Podman
-from provision.vagrant import choice, endpoints, made
-from provision.vagrant.door import VagrantDoor
-from provision.vagrant.endpoints import Endpoint
-from provision.vagrant.engine import podmans_socket, users_docker
-from provision.vagrant.hints import explained
-from provision.vagrant.podman_networks import make_networks, remove_leftovers
+from provision.providers.podman.cli import Podman
+from provision.providers.podman.provider import PodmanProvider
+from provision.providers.vagrant import choice, endpoints, made
+from provision.providers.vagrant.door import VagrantDoor
+from provision.providers.vagrant.endpoints import Endpoint
+from provision.providers.vagrant.engine import podmans_socket, users_docker
+from provision.providers.vagrant.hints import explained
+from provision.providers.vagrant.networks import make_networks, remove_leftovers
 
 
 class VagrantProvider:
@@ -46,7 +46,7 @@ class VagrantProvider:
         return choice.choose(self.lab)
 
     def preflight(self, lab: Lab) -> list[McastlabError]:
-        from provision.vagrant.preflight import problems
+        from provision.providers.vagrant.preflight import problems
 
         return problems(lab, self)
 

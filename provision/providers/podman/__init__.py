@@ -1,0 +1,1 @@
+"""Podman's systemd containers: machines, their image, keys and networks."""

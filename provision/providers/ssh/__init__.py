@@ -1,0 +1,1 @@
+"""Hosts that exist: looked at, judged, and reached by SSH; never made or removed."""

@@ -1,0 +1,1 @@
+"""Machines by Vagrant: VirtualBox, libvirt or containers, and what the Vagrantfile is handed."""
