@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from provision import render  # noqa: E402
 from provision.cluster.api import Kube  # noqa: E402
+from provision.commands import render  # noqa: E402
 
 NAMESPACE, GROUP = "bench-switch", "239.9.9.9"
 SENDER = f"""

@@ -1,9 +1,9 @@
 """Checks: real traffic over every data path, and nothing that passes on silence."""
 
-from provision.checks.context import Context
 from provision.checks.registry import CHECKS, GROUPS, Check, select
 from provision.checks.result import Figure, Result, Status, require_none_failed
 from provision.checks.runner import CLEAN_UP, CheckRun
+from provision.traffic.testbed import Context
 
 __all__ = [
     "CHECKS",

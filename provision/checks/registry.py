@@ -6,30 +6,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from provision.checks import (
+from provision.checks.cluster import (
     attachments_whole,
     cluster_dns,
-    discovery,
-    hello,
-    host_network_pod,
-    host_to_host,
-    mld,
-    namespace_isolation,
     networks_present,
-    node_isolation,
     nodes_ready,
-    off_by_default,
-    pod_to_pod_macvlan,
-    pod_to_pod_namespace,
-    source_to_pod,
-    ssm,
-    switch_off,
     system_pods_ready,
     tenant_networks,
 )
-from provision.checks.context import Bench
+from provision.checks.lan import host_network_pod, host_to_host, pod_to_pod_macvlan, source_to_pod
+from provision.checks.namespace import (
+    discovery,
+    hello,
+    mld,
+    namespace_isolation,
+    node_isolation,
+    off_by_default,
+    pod_to_pod_namespace,
+    ssm,
+    switch_off,
+)
 from provision.checks.result import Outcome
 from provision.core.errors import InputError, McastlabError, Problems
+from provision.traffic.testbed import Bench
 
 GROUPS = {
     "cluster": "the cluster itself",

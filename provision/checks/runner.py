@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 
-from provision.checks.context import Bench, Context
 from provision.checks.registry import Check, select
 from provision.checks.result import Outcome, Result, failed, not_applicable
 from provision.core.errors import McastlabError
 from provision.core.typed import Typed
+from provision.traffic.testbed import Bench, Context
 
 CLEAN_UP = "clean-up"
 # The usual ones all at once; of all, a few: each has pods of its own, and two cores would be too busy to count.

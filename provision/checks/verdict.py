@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from provision.checks.iperf import Reception, Sent
 from provision.checks.result import Figure, Outcome, failed, passed
+from provision.traffic.iperf import Reception, Sent
 
 # Late datagrams and copies that a run may have, in percent of what was sent.
 COPIES_PERCENT = 1.0

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from provision.cli.options import Debug, Verbose, verbosity
+from provision.commands.session import clean_end
 from provision.core.typed import Typed
-from provision.session import clean_end
 
 app = typer.Typer(help="What the cluster is made of: binaries and images.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def build(
     debug: Debug = False,
 ) -> None:
     """Make what is not in the cache yet."""
-    from provision.artifacts import command
+    from provision.commands import artifacts as command
 
     with clean_end(Typed(), debug=debug):
         command.build(verbosity(quiet=False, verbose=verbose), with_box=what is Made.box)
@@ -44,7 +44,7 @@ def import_(
     debug: Debug = False,
 ) -> None:
     """Check an image's archive and copy it into the cache: Multus, recognised by the name multus-cni."""
-    from provision.artifacts import command
+    from provision.commands import artifacts as command
 
     with clean_end(Typed(), debug=debug):
         command.import_image(archive, kind)
@@ -56,7 +56,7 @@ def fetch(
     debug: Debug = False,
 ) -> None:
     """Pull an image from its registry into the cache; `up` never does so by itself."""
-    from provision.artifacts import command
+    from provision.commands import artifacts as command
 
     with clean_end(Typed(), debug=debug):
         command.fetch(kind)
@@ -68,7 +68,7 @@ def image(
     debug: Debug = False,
 ) -> None:
     """Print what an image is called in the lab, for manifests of your own."""
-    from provision.artifacts import command
+    from provision.commands import artifacts as command
 
     with clean_end(Typed(), debug=debug):
         command.show_image(role)
@@ -77,7 +77,7 @@ def image(
 @app.command("list", epilog="Example: mcastlab artifacts list")
 def list_(debug: Debug = False) -> None:
     """List the components and images, their versions and whether they are in the cache."""
-    from provision.artifacts import command
+    from provision.commands import artifacts as command
 
     with clean_end(Typed(), debug=debug):
         command.show()

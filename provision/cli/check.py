@@ -17,8 +17,8 @@ from provision.cli.options import (
     Verbose,
     verbosity,
 )
+from provision.commands.session import clean_end, open_lab
 from provision.core.typed import Typed
-from provision.session import clean_end, open_lab
 
 app = typer.Typer()
 
@@ -61,7 +61,7 @@ def check(
     debug: Debug = False,
 ) -> None:
     """Run checks on a lab that is up, or on any cluster; exit code 1 when one of them fails."""
-    from provision import proving
+    from provision.commands import check as proving
 
     typed = Typed(lab, provider, kubeconfig)
     with clean_end(typed, debug=debug):

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from provision.cli.options import Debug, Kubeconfig, LabFile
+from provision.commands.session import clean_end, open_cluster
 from provision.core.typed import Typed
-from provision.session import clean_end, open_cluster
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -18,8 +18,8 @@ from provision.cli.options import (
     Verbose,
     verbosity,
 )
+from provision.commands.session import clean_end, open_lab
 from provision.core.typed import Typed
-from provision.session import clean_end, open_lab
 
 app = typer.Typer()
 
@@ -38,7 +38,7 @@ def up(
     debug: Debug = False,
 ) -> None:
     """Bring the lab up and check it; on a lab that is up, change nothing."""
-    from provision import lifecycle
+    from provision.commands import lifecycle
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug, after_a_stop=_GOES_ON):
@@ -55,7 +55,7 @@ def down(
     debug: Debug = False,
 ) -> None:
     """Remove all that `up` made for this lab; the artifact cache stays."""
-    from provision import lifecycle
+    from provision.commands import lifecycle
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug, after_a_stop="`mcastlab down` goes on from here."):
@@ -70,7 +70,7 @@ def status(
     debug: Debug = False,
 ) -> None:
     """Show the lab's hosts, nodes, networks and attacher as they are now."""
-    from provision import lifecycle
+    from provision.commands import lifecycle
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug):

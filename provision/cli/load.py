@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from provision.cli.options import AsJson, Debug, LabFile, ProviderOption, Quiet, Verbose, verbosity
+from provision.commands.session import clean_end, open_lab
 from provision.core.typed import Typed
-from provision.session import clean_end, open_lab
 
 app = typer.Typer()
 
@@ -44,7 +44,7 @@ def load(
     debug: Debug = False,
 ) -> None:
     """Put images of yours onto every node of the lab, and say what a pod calls them."""
-    from provision.load import command
+    from provision.commands import load as command
     from provision.load.sources import STDIN
 
     typed = Typed(lab, provider)

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from provision.cli.options import Debug, LabFile, ProviderOption
+from provision.commands.session import clean_end, open_lab
 from provision.core.typed import Typed
-from provision.session import clean_end, open_lab
 
 app = typer.Typer()
 
 
 def _kinds(begun: str) -> list[str]:
-    from provision.render import KINDS
+    from provision.commands.render import KINDS
 
     return [kind for kind in KINDS if kind.startswith(begun)]
 
@@ -41,7 +41,7 @@ def render(
     debug: Debug = False,
 ) -> None:
     """Print every manifest and config that would be applied; needs nothing running."""
-    from provision import lifecycle
+    from provision.commands import lifecycle
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug):
@@ -63,7 +63,7 @@ def ssh(
     debug: Debug = False,
 ) -> None:
     """Log in to a host of the lab, or run a command there and end with its exit code."""
-    from provision import lifecycle
+    from provision.commands import lifecycle
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug):
@@ -73,7 +73,7 @@ def ssh(
 @app.command(epilog='Example: export KUBECONFIG="$(mcastlab kubeconfig)"')
 def kubeconfig(lab: LabFile = None, provider: ProviderOption = None, debug: Debug = False) -> None:
     """Print the path of the lab's kubeconfig (mode 0600)."""
-    from provision import lifecycle
+    from provision.commands import lifecycle
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug):
@@ -88,7 +88,7 @@ def logs(
     debug: Debug = False,
 ) -> None:
     """Collect all that is needed to debug the lab into a folder."""
-    from provision import lifecycle
+    from provision.commands import lifecycle
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug):

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from provision.cli.options import AsJson, Debug, Kubeconfig, LabFile
+from provision.commands.session import clean_end, open_cluster
 from provision.core.typed import Typed
-from provision.session import clean_end, open_cluster
 
 app = typer.Typer(help="Multicast by namespace, on any cluster: on, off, and how it stands.", no_args_is_help=True)
 
@@ -24,7 +24,7 @@ def enable(
     debug: Debug = False,
 ) -> None:
     """Let the pods of a namespace hear each other's multicast, and wait until that is in force."""
-    from provision.multicast import command
+    from provision.commands import multicast as command
 
     typed = Typed(lab, kubeconfig=kubeconfig)
     with clean_end(typed, debug=debug):
@@ -40,7 +40,7 @@ def disable(
     debug: Debug = False,
 ) -> None:
     """Stop a namespace's multicast, whatever switched it on, and name the macvlan pods that go on."""
-    from provision.multicast import command
+    from provision.commands import multicast as command
 
     typed = Typed(lab, kubeconfig=kubeconfig)
     with clean_end(typed, debug=debug):
@@ -58,7 +58,7 @@ def status(
     debug: Debug = False,
 ) -> None:
     """Show for each namespace whether multicast is wanted, by which annotation, and in force."""
-    from provision.multicast import command
+    from provision.commands import multicast as command
 
     typed = Typed(lab, kubeconfig=kubeconfig)
     with clean_end(typed, debug=debug):

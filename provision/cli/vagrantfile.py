@@ -6,15 +6,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from provision import artifacts, config, lifecycle
+from provision import artifacts, config
+from provision.commands import lifecycle
+from provision.commands.session import clean_end
 from provision.core.paths import StateDir
 from provision.core.progress import Progress, console
 from provision.core.typed import Typed
+from provision.pipeline.run import RunState
 from provision.providers.vagrant import made
 from provision.providers.vagrant.given import GivenMachines
 from provision.providers.vagrant.provider import VagrantProvider
-from provision.session import clean_end
-from provision.state import RunState
 
 
 def prepare(lab_file: Path) -> None:

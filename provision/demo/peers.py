@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from provision import render
 from provision.cluster.api import Kube, KubeError, Object
 from provision.cluster.pods import Pods, pod_state
+from provision.commands import render
 from provision.core.wait import Deadline, NotYet, until
 
 PORT = 8080

@@ -10,8 +10,8 @@ from provision.cluster.api import Kube, KubeError, Object
 from provision.cluster.workloads import Workload, workloads
 from provision.core.errors import HostError
 from provision.core.wait import Deadline, NotYet, until
-from provision.multicast import lab, openshift_sdn, ovn_kubernetes
 from provision.multicast.backend import Backend
+from provision.multicast.backends import lab, openshift_sdn, ovn_kubernetes
 
 NETWORK = "/apis/config.openshift.io/v1/networks/cluster"
 BACKENDS: tuple[Backend, ...] = (lab.BACKEND, ovn_kubernetes.BACKEND, openshift_sdn.BACKEND)

@@ -16,7 +16,7 @@ from provision.checks.result import visible
 from provision.cluster.api import Kube, Object
 from provision.cluster.pods import Pods, pod_state
 from provision.core.errors import McastlabError
-from provision.multicast.lab import AGENT, NAMESPACE
+from provision.multicast.backends.lab import AGENT, NAMESPACE
 
 _ARGV = ("python3", "-m", "multicast_policy.figures")
 _LABEL = f"app.kubernetes.io/name={AGENT}"

@@ -57,7 +57,7 @@ def still_attached(kube: Kube, namespace: str) -> list[Attached]:
 
 
 def _attached(pods: Pods, item: Object, entry: dict[str, Any]) -> Attached:
-    from provision.checks.interface import parse_igmp  # late: the checks use the switch
+    from provision.hosts.interface import parse_igmp  # late: the checks use the switch
 
     namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
     interface = str(entry.get("interface", ""))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from provision.config import Lab
 from provision.core.files import write_whole
+from provision.pipeline.run import RunState
 from provision.report.junit import junit
 from provision.report.make import make_report
 from provision.report.model import Report, schema
 from provision.report.table import table
-from provision.state import RunState
 
 __all__ = ["Report", "make_report", "publish", "schema", "table", "write_json", "write_junit"]
 

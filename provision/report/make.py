@@ -10,8 +10,8 @@ from provision.config import Lab
 from provision.core.errors import HostError
 from provision.multicast.macvlan import SHARED
 from provision.networks import attacher
+from provision.pipeline.run import RunState
 from provision.report.model import Artifacts, Attacher, CheckLine, FigureLine, HostLine, Report, StageTime
-from provision.state import RunState
 
 
 def make_report(lab: Lab, state: RunState) -> Report:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from provision.commands.lifecycle import what_next
+from provision.commands.session import open_lab
 from provision.core.errors import HostError
 from provision.core.typed import Typed
 from provision.hosts.process import Input
 from provision.hosts.remote import Remotes
-from provision.lifecycle import what_next
 from provision.load.node import NodeImages
-from provision.session import open_lab
 from tests import image_archives
 from tests.e2e.conftest import MCASTLAB, CliLab, make_lab
 

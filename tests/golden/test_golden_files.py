@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from provision import config, render
+from provision import config
+from provision.commands import render
 from provision.config import Lab
 from tests.golden_files import compare
 

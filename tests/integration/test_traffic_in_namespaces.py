@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from provision.checks import iperf
-from provision.checks.bystander import Bystander, listen_argv
-from provision.checks.context import Stream
 from provision.checks.result import Outcome
-from provision.checks.traffic import Run, measure
 from provision.core.run import Completed, end_group, run
+from provision.traffic import iperf
+from provision.traffic.bystander import Bystander, listen_argv
+from provision.traffic.observe import Run, measure
+from provision.traffic.testbed import Stream
 
 GROUP = "224.0.67.67"
 SOURCE, RECEIVER, BYSTANDER = "10.0.0.12", "10.0.0.11", "10.0.0.13"

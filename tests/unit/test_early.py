@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from provision import judge as judging
 from provision.checks import CLEAN_UP, Result, select
 from provision.checks.result import failed, passed
 from provision.core.errors import ChecksFailed
 from provision.core.paths import StateDir
 from provision.core.progress import Progress
-from provision.stages import checks as stage
-from provision.state import RunState
+from provision.pipeline import early as judging
+from provision.pipeline.run import RunState
+from provision.pipeline.stages import checks as stage
 
 USUAL = [check.name for check in select(())]
 

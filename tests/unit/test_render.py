@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from provision import assumed, config, render
+from provision import config
+from provision.commands import assumed, render
 from provision.core import templating
 from provision.core.errors import HostError, InputError
 from provision.networks.manifests import networks

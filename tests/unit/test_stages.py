@@ -8,15 +8,16 @@ import pytest
 import yaml
 from rich.console import Console
 
-from provision import config, pipeline
+from provision import config
 from provision.config import Lab
 from provision.core.errors import HostError, InputError
 from provision.core.paths import StateDir
 from provision.core.progress import Progress
 from provision.networks import attacher
+from provision.pipeline import order as pipeline
+from provision.pipeline.run import RunState
+from provision.pipeline.stages.configure import reachable
 from provision.providers.base import Machine
-from provision.stages.configure import reachable
-from provision.state import RunState
 
 KUBECONFIG = """\
 apiVersion: v1

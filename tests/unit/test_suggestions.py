@@ -22,10 +22,10 @@ from provision import config
 from provision.checks import Check, runner
 from provision.checks.result import Outcome
 from provision.cli import app
+from provision.commands.lifecycle import what_next
 from provision.core.errors import HostError
 from provision.core.progress import Progress
 from provision.core.typed import Typed
-from provision.lifecycle import what_next
 from tests.unit.test_cli import commands
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,17 +17,19 @@ from typing import Any
 
 import pytest
 
-from provision import artifacts, config, render
-from provision.checks import CheckRun, Context, Result, iperf
-from provision.checks.context import Bench
+from provision import artifacts, config
+from provision.checks import CheckRun, Context, Result
 from provision.cluster.api import Kube
 from provision.cluster.pods import Pods
+from provision.commands import render
 from provision.config import Lab
 from provision.core.paths import StateDir
 from provision.core.wait import Deadline
 from provision.hosts.remote import Remotes
 from provision.networks.manifests import networks
 from provision.providers.vagrant import endpoints
+from provision.traffic import iperf
+from provision.traffic.testbed import Bench
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3600.0

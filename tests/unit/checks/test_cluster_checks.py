@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provision.checks import cluster_dns, networks_present, nodes_ready, system_pods_ready
+from provision.checks.cluster import cluster_dns, networks_present, nodes_ready, system_pods_ready
 from provision.cluster.api import NetworkAttachment, Node, node_of
 from provision.cluster.pods import exit_code, pod_state
 from provision.core.errors import CommandError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.checks.interface import parse_igmp, parse_snapshot, snapshot_argv
+from provision.hosts.interface import parse_igmp, parse_snapshot, snapshot_argv
 
 GROUP = IPv4Address("224.0.67.67")
 TEXT = (Path(__file__).parent / "recorded" / "snapshot.txt").read_text()

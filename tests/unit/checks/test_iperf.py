@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from provision.checks.iperf import parse_receiver, parse_sender, receiver_argv, sender_argv
+from provision.traffic.iperf import parse_receiver, parse_sender, receiver_argv, sender_argv
 
 RECORDED = Path(__file__).parent / "recorded"
 

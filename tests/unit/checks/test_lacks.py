@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from provision import config
-from provision.checks import context
-from provision.checks.context import Bench, Context
 from provision.checks.registry import CHECKS, Check
 from provision.checks.result import Outcome
 from provision.checks.runner import CheckRun
+from provision.multicast.backends.lab import BACKEND as LAB
+from provision.multicast.backends.ovn_kubernetes import BACKEND as OVN
 from provision.multicast.detect import Found
-from provision.multicast.lab import BACKEND as LAB
-from provision.multicast.ovn_kubernetes import BACKEND as OVN
+from provision.traffic import testbed as context
+from provision.traffic.testbed import Bench, Context
 
 REFUSED = "node 'k8s' cannot keep namespaces apart: bpf(): Operation not permitted"
 NOBODY: Any = None  # a cluster that must not be asked

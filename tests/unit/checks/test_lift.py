@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from provision.checks import namespace_isolation, node_isolation
-from provision.checks.context import Stream
-from provision.checks.lift import lifted
-from provision.checks.peers import Peer
+from provision.checks.namespace import namespace_isolation, node_isolation
+from provision.checks.policy_bypass import lifted
 from provision.checks.result import Outcome
+from provision.traffic.probes import Peer
+from provision.traffic.testbed import Stream
 from tests.unit.checks.test_peers import report, reports
 
 GROUP = "239.77.0.3"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from provision.checks.context import neighbour
-from provision.checks.made_pods import NAME_PREFIX, MadePods
 from provision.core.errors import HostError, WaitError
+from provision.traffic.pods import NAME_PREFIX, MadePods
+from provision.traffic.testbed import neighbour
 
 
 class Cluster:

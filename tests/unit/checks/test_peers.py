@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from provision.checks import mld, namespace_isolation, off_by_default, pod_to_pod_namespace, ssm
-from provision.checks.peers import Peer, Report, Reports, parse
+from provision.checks.namespace import mld, namespace_isolation, off_by_default, pod_to_pod_namespace, ssm
 from provision.core.errors import CommandError
+from provision.traffic.probes import Peer, Report, Reports, parse
 
 QUARTERS = 8
 START = 1000.0

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from provision.checks.context import Stream
-from provision.checks.peers import Peer
-from provision.checks.together import together
+from provision.traffic.probes import Peer
+from provision.traffic.testbed import Stream
+from provision.traffic.together import together
 
 START = 1000.1  # not at the edge of a quarter: half a second then holds one whole quarter only
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from provision.checks.iperf import DATAGRAM_BYTES, Reception, Sent
 from provision.checks.verdict import Flow, judge
+from provision.traffic.iperf import DATAGRAM_BYTES, Reception, Sent
 
 GOOD = Flow(
     group="224.0.67.67",

@@ -8,10 +8,10 @@ import pytest
 
 from provision.cluster.workloads import Workload, workload
 from provision.core.errors import HostError
+from provision.multicast.backends.lab import late
+from provision.multicast.backends.openshift_sdn import BACKEND as SDN
+from provision.multicast.backends.ovn_kubernetes import BACKEND as OVN
 from provision.multicast.detect import BACKENDS, Found, choose
-from provision.multicast.lab import late
-from provision.multicast.openshift_sdn import BACKEND as SDN
-from provision.multicast.ovn_kubernetes import BACKEND as OVN
 
 AGENTS = {
     "lab": Workload("DaemonSet", "mcastlab-system", "multicast-policy", 1, 1),

@@ -12,14 +12,15 @@ import pytest
 from rich.console import Console
 
 from provision.cluster.api import Node
+from provision.commands import multicast as command
 from provision.core.errors import CommandError
 from provision.core.run import Completed
 from provision.core.typed import Typed
-from provision.multicast import command, figures
+from provision.multicast import figures
 from provision.multicast.backend import Force
+from provision.multicast.backends.lab import BACKEND as LAB
+from provision.multicast.backends.ovn_kubernetes import BACKEND as OVN
 from provision.multicast.detect import Found
-from provision.multicast.lab import BACKEND as LAB
-from provision.multicast.ovn_kubernetes import BACKEND as OVN
 from provision.multicast.switch import State
 from tests.golden_files import compare
 

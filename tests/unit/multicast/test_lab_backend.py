@@ -9,12 +9,12 @@ import pytest
 
 from provision import config, multicast
 from provision.cluster.api import Node
+from provision.commands import multicast_show as show
 from provision.core.errors import HostError, WaitError
 from provision.core.wait import Deadline
-from provision.multicast import show
+from provision.multicast.backends.lab import BACKEND, NODES, POLICY, late
 from provision.multicast.detect import NETWORK, detect, wait_until_detected
-from provision.multicast.lab import BACKEND, NODES, POLICY, late
-from provision.stages import namespaces as stage
+from provision.pipeline.stages import namespaces as stage
 
 NOT_PERMITTED = "loading program 'from_pod': Operation not permitted"
 REFUSAL = f"node 'k8s' cannot keep namespaces apart: {NOT_PERMITTED}"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from provision import multicast, proving
+from provision import multicast
+from provision.commands import check as proving
 from provision.core.errors import InputError, McastlabError, Problems
 
 NOBODY: Any = None  # a cluster that must not be asked

@@ -1,0 +1,1 @@
+"""Checks of the cluster itself, one file each."""

@@ -1,0 +1,1 @@
+"""Checks of multicast on the pod network, switched by namespace, one file each."""

@@ -1,0 +1,48 @@
+"""discovery: peers find each other by multicast, a third is found, and is marked dead when it is gone, in time."""
+
+from __future__ import annotations
+
+from provision.checks.result import Figure, Outcome, failed, not_applicable, passed
+from provision.core.errors import WaitError
+from provision.demo.peers import Demo, Sight, unseen
+from provision.demo.story import Chapter, Story
+from provision.traffic.testbed import Bench
+
+_FIGURES = ("found_after", "joined_after", "dead_after")
+
+
+def run(bench: Bench) -> Outcome:
+    """Two instances in another enabled namespace run all the time: they see each other, and nobody of the first one."""
+    if not bench.discovery_image:
+        return not_applicable("the demo's image is not known to this cluster")
+    demo = Demo(bench.kube, bench.rooms.namespace("red-on"), bench.discovery_image)
+    other = Demo(bench.kube, bench.rooms.namespace("blue-on"), bench.discovery_image)
+    other.deploy("foreign")
+    other.scale("foreign", 2)
+    foreign = other.wait(2)
+    crossed: set[str] = set()
+
+    def show(sights: list[Sight]) -> None:
+        crossed.update(sight.name for sight in sights if set(foreign) & set(sight.peers))
+
+    chapters: list[Chapter] = []
+    try:
+        Story(demo, show).tell(chapters.append)
+    except WaitError as error:
+        return failed(error.problem, *_figures(chapters), evidence=(error.detail,))
+    outside = other.sights()
+    if problems := unseen(outside, foreign):
+        return failed(f"In the other namespace: {'; '.join(problems)}", *_figures(chapters))
+    if heard := crossed | {name for sight in outside for name in sight.peers if name not in foreign}:
+        return failed(
+            f"Instances of two namespaces have heard each other: {', '.join(sorted(heard))}", *_figures(chapters)
+        )
+    return passed(
+        "two find each other, a third is found, and marked dead when it is gone; nobody hears another namespace",
+        *_figures(chapters),
+    )
+
+
+def _figures(chapters: list[Chapter]) -> tuple[Figure, ...]:
+    pairs = zip(_FIGURES, chapters, strict=False)
+    return tuple(Figure(name, round(chapter.seconds, 1), "s") for name, chapter in pairs)

@@ -1,0 +1,39 @@
+"""mld: any-source multicast over IPv6 (ff1e::/16): members of the namespace hear, a member elsewhere does not."""
+
+from __future__ import annotations
+
+from provision.checks.result import Figure, Outcome, failed, not_applicable, passed
+from provision.traffic.places import Place
+from provision.traffic.probes import Peer
+from provision.traffic.testbed import Bench
+from provision.traffic.together import sentence, together
+
+_SECONDS = 2.0
+_ASK_SECONDS = 60.0
+NO_IPV6 = "the pod network has no IPv6"
+_ROOMS = {"red1": "red-on", "red2": "red-on", "blue1": "blue-on", "blue2": "blue-on"}
+
+
+def run(bench: Bench) -> Outcome:
+    stream = bench.policy_stream("mld")
+    places = bench.rooms.places(_ROOMS)
+    if not has_ipv6(places["red1"]):
+        return not_applicable(NO_IPV6)
+    reports = together([Peer(tag, place) for tag, place in places.items()], stream, _SECONDS)
+    begin, end = reports.interval
+    within = [("red1", "red2"), ("red2", "red1"), ("blue1", "blue2"), ("blue2", "blue1")]
+    heard = [reports.throughout(listener, tag, begin, end) for listener, tag in within]
+    foreign = [reports.silent(a, b) for a in _ROOMS for b in _ROOMS if _ROOMS[a] != _ROOMS[b]]
+    figures = (
+        Figure("sent", sum(report.sent for report in reports.values()), "datagrams"),
+        Figure("received", sum(reports[listener].of(tag).count for listener, tag in within), "datagrams"),
+    )
+    if problem := sentence([*heard, *foreign]):
+        return failed(problem, *figures)
+    return passed(f"members of {stream.group} hear their own namespace throughout, and nothing foreign", *figures)
+
+
+def has_ipv6(place: Place) -> bool:
+    """Whether the place's interface has a global IPv6 address."""
+    argv = ["ip", "-6", "-oneline", "address", "show", "dev", place.interface, "scope", "global"]
+    return bool(place.run(argv, _ASK_SECONDS).stdout.strip())

@@ -1,0 +1,75 @@
+"""namespace-isolation: two enabled namespaces, one that is not, and the default one, on one group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from provision.checks.policy_bypass import lifted
+from provision.checks.result import Figure, Outcome, failed, passed
+from provision.traffic.places import PodPlace
+from provision.traffic.probes import Peer, Reports
+from provision.traffic.testbed import Bench
+from provision.traffic.together import sentence, together, together_while
+
+_SECONDS = 2.0
+# Tag of a peer: the room it is in. Those of a room that is on hear each other, and nobody else hears anybody.
+_ROOMS = {"red1": "red-on", "red2": "red-on", "blue1": "blue-on", "blue2": "blue-on", "grey": "grey"}
+_WITHIN = (("red1", "red2"), ("red2", "red1"), ("blue1", "blue2"), ("blue2", "blue1"))
+_OUTSIDERS = ("blue1", "grey", "default")
+
+
+def run(bench: Bench) -> Outcome:
+    """All send and have joined throughout. At last the policy is taken away, and the outsiders must hear one sender."""
+    stream = bench.policy_stream("namespace-isolation")
+    places = _places(bench)
+    peers = [Peer(tag, place) for tag, place in places.items()]
+    reports = together(peers, stream, _SECONDS)
+    figures = _figures(reports)
+    if problem := judge(reports):
+        return failed(problem, *figures)
+    if bench.foreign:
+        return passed("each hears its own namespace throughout, and nothing foreign", *figures)
+    outsiders = [Peer(tag, places[tag]) for tag in ("red1", *_OUTSIDERS)]
+    # The group is of this check only: others run beside it, in the same pods.
+    with lifted(bench.node().remote, stream.group) as again:
+        without, _ = together_while(outsiders, stream, _SECONDS / 2, lambda _length: again())
+    begin, end = without.interval
+    if problem := sentence([without.throughout(tag, "red1", begin, end) for tag in _OUTSIDERS]):
+        return failed(
+            f"Without the policy the outsiders must hear, or their silence proves nothing: {problem}", *figures
+        )
+    lift = Figure("received_without_policy", sum(without[tag].of("red1").count for tag in _OUTSIDERS), "datagrams")
+    return passed(
+        "each hears its own namespace throughout and nothing foreign, until the policy is taken away", *figures, lift
+    )
+
+
+def judge(reports: Reports) -> str:
+    """What was not heard within a namespace, and what was heard across its border."""
+    begin, end = reports.interval
+    missed = [reports.throughout(listener, tag, begin, end) for listener, tag in _WITHIN]
+    foreign = [
+        reports.silent(listener, tag)
+        for listener in reports
+        for tag in reports
+        if listener != tag and (listener, tag) not in _WITHIN
+    ]
+    return sentence([*missed, *foreign])
+
+
+def _places(bench: Bench) -> Mapping[str, PodPlace]:
+    with ThreadPoolExecutor(len(_ROOMS) + 1) as starting:
+        futures = {tag: starting.submit(bench.rooms.place, room, tag) for tag, room in _ROOMS.items()}
+        futures["default"] = starting.submit(bench.outsider)
+        return {tag: future.result() for tag, future in futures.items()}
+
+
+def _figures(reports: Reports) -> tuple[Figure, ...]:
+    own = sum(reports[listener].of(tag).count for listener, tag in _WITHIN)
+    every = sum(entry.count for report in reports.values() for entry in report.heard.values())
+    return (
+        Figure("sent", sum(report.sent for report in reports.values()), "datagrams"),
+        Figure("received_within", own, "datagrams"),
+        Figure("received_across", every - own, "datagrams"),
+    )

@@ -1,0 +1,72 @@
+"""node-isolation: a node, and a pod with its network, belong to no namespace: nothing to them, nothing from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from provision.checks.policy_bypass import lifted
+from provision.checks.result import Figure, Outcome, failed, passed
+from provision.traffic.places import Place
+from provision.traffic.pods import IDLE
+from provision.traffic.probes import Peer, Reports
+from provision.traffic.testbed import BRIDGE, Bench
+from provision.traffic.together import sentence, together, together_while
+
+_SECONDS = 2.0
+_NODE = ("node", "hostnet")
+
+
+def run(bench: Bench) -> Outcome:
+    """Two pods of an enabled namespace, the node and a pod of that namespace with the node's network, on one group."""
+    stream = bench.policy_stream("node-isolation")
+    places = _places(bench)
+    reports = together(_peers(places), stream, _SECONDS)
+    figures = _figures(reports)
+    begin, end = reports.interval
+    within = [reports.throughout("red1", "red2", begin, end), reports.throughout("red2", "red1", begin, end)]
+    if problem := sentence([*within, *_crossed(reports)]):
+        return failed(problem, *figures)
+    peers = _peers({tag: places[tag] for tag in ("red1", *_NODE)})
+    # The group is of this check only: others run beside it, in the same pods.
+    with lifted(bench.node().remote, stream.group) as again:
+        without, _ = together_while(peers, stream, _SECONDS / 2, lambda _length: again())
+    begin, end = without.interval
+    heard = [without.throughout(tag, "red1", begin, end) for tag in _NODE]
+    heard += [without.throughout("red1", tag, begin, end) for tag in _NODE]
+    if problem := sentence(heard):
+        return failed(
+            f"Without the policy node and pod must hear each other, or silence proves nothing: {problem}", *figures
+        )
+    return passed(
+        "pods hear each other, and the node nothing, nor they the node, until the policy is taken away", *figures
+    )
+
+
+def _places(bench: Bench) -> Mapping[str, Place]:
+    with ThreadPoolExecutor(3) as starting:
+        reds = {tag: starting.submit(bench.rooms.place, "red-on", tag) for tag in ("red1", "red2")}
+        namespace = bench.rooms.namespace("red-on")
+        hostnet = starting.submit(bench.made.start, "hostnet", IDLE, namespace=namespace, host_network=True)
+        found: dict[str, Place] = {tag: future.result() for tag, future in reds.items()}
+        return {**found, "node": bench.node(), "hostnet": hostnet.result()}
+
+
+def _peers(places: Mapping[str, Place]) -> list[Peer]:
+    return [Peer(tag, place, interface=BRIDGE if tag in _NODE else "") for tag, place in places.items()]
+
+
+def _crossed(reports: Reports) -> list[str]:
+    """What passed between a pod and the node."""
+    pairs = [(pod, tag) for pod in ("red1", "red2") for tag in _NODE]
+    return [reports.silent(*pair) for pair in pairs] + [reports.silent(tag, pod) for pod, tag in pairs]
+
+
+def _figures(reports: Reports) -> tuple[Figure, ...]:
+    to_node = sum(reports[tag].of(pod).count for tag in _NODE for pod in ("red1", "red2"))
+    from_node = sum(reports[pod].of(tag).count for tag in _NODE for pod in ("red1", "red2"))
+    return (
+        Figure("received_within", reports["red1"].of("red2").count + reports["red2"].of("red1").count, "datagrams"),
+        Figure("received_by_node", to_node, "datagrams"),
+        Figure("received_from_node", from_node, "datagrams"),
+    )

@@ -1,0 +1,98 @@
+"""One command on one lab: its configuration, its provider, its progress, and a clean end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from provision.core.errors import HostError, InputError, McastlabError
+from provision.core.paths import StateDir
+from provision.core.progress import Progress, Verbosity, console
+from provision.core.typed import DEFAULT_LAB_FILE, Typed
+
+if TYPE_CHECKING:
+    from provision.cluster.api import Kube
+    from provision.config import Lab
+    from provision.pipeline.run import RunState
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGINT or SIGTERM; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def open_lab(typed: Typed, verbosity: Verbosity = Verbosity.NORMAL) -> tuple[Lab, RunState]:
+    """The lab that is meant (default: lab.yml here, which may be missing) and a fresh run state for it.
+
+    A provider that was typed takes the place of the one that the file names.
+    """
+    from provision import config  # late, so that --help and completion stay fast
+    from provision.pipeline.run import RunState, make_provider
+
+    path = typed.lab or DEFAULT_LAB_FILE
+    lab = config.load(path if typed.lab or path.exists() else None)
+    if typed.provider:
+        lab = lab.model_copy(update={"provider": str(typed.provider)})
+    directory = StateDir.of(path, lab.name)
+    progress = Progress(console(stderr=True), verbosity, typed)
+    return lab, RunState(directory, make_provider(lab, directory), progress)
+
+
+def open_cluster(typed: Typed) -> Kube:
+    """The cluster whose kubeconfig was named, or the lab's; no lab.yml is read where a kubeconfig is named.
+
+    Raises InputError or HostError where there is no such file.
+    """
+    from provision.cluster.api import Kube
+
+    kubeconfig = typed.kubeconfig
+    if kubeconfig is None:
+        path = open_lab(typed)[1].directory.kubeconfig
+        if not path.exists():
+            raise HostError(
+                "There is no lab's kubeconfig",
+                where=str(path),
+                remedy="Run `mcastlab up`, or name one: --kubeconfig FILE",
+            )
+        return Kube(path)
+    if not kubeconfig.is_file():
+        raise InputError("There is no such kubeconfig", where=str(kubeconfig), remedy="Correct its path")
+    return Kube(kubeconfig, foreign=True)
+
+
+@contextmanager
+def clean_end(typed: Typed, *, debug: bool, after_a_stop: str = "") -> Iterator[None]:
+    """Turn signals into an orderly unwinding and errors into their message and exit code.
+
+    `after_a_stop` is what can be done once the command has been stopped; `typed` completes what is suggested.
+
+    SIGTERM unwinds like Ctrl-C, so that every `finally` runs and nothing that was started is left behind.
+    """
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Interrupted(number)
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+    errors = console(stderr=True)
+    try:
+        yield
+    except McastlabError as error:
+        if debug:
+            errors.print_exception()
+        errors.print(typed.completed(str(error)), style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except Interrupted as error:
+        name = signal.Signals(error.number).name
+        next_step = typed.completed(after_a_stop)
+        errors.print(f"Stopped by {name}. {next_step}".rstrip(), highlight=False, markup=False, soft_wrap=True)
+        sys.exit(128 + error.number)

@@ -1,0 +1,140 @@
+"""What runs now: the lab's hosts, its nodes and its networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from provision.cluster.api import Kube
+from provision.config import Lab
+from provision.core.errors import McastlabError
+from provision.hosts.remote import Remotes
+from provision.networks import attacher, attachments, tenants
+from provision.pipeline.run import RunState
+
+
+def gather(lab: Lab, state: RunState) -> dict[str, Any]:
+    """Lab, provider, attacher, hosts, nodes and networks; `cluster_error` where the API server does not answer."""
+    machines = {row.name: row for row in state.provider.status(lab)}
+    facts: dict[str, Any] = {
+        "lab": lab.name,
+        "provider": state.provider.name,
+        "attacher": _attacher(lab),
+        "hosts": [
+            {"name": host.name, "role": host.role, "address": str(host.address), "state": machines[host.name].state}
+            for host in lab.hosts
+        ],
+        "nodes": [],
+        "networks": [],
+        "attachments": {"whole": 0, "broken": []},
+        "attachments_error": "",
+        "tenants": tenants.summary(lab),
+        "lan_is_management": _lan_is_management(lab, state),
+        "cluster_error": "",
+    }
+    if not state.directory.kubeconfig.exists():
+        facts["cluster_error"] = state.progress.typed.completed("no kubeconfig: `mcastlab up` has not got that far")
+        return facts
+    try:
+        kube = Kube(state.directory.kubeconfig)
+        facts["nodes"] = [{"name": node.name, "ready": node.ready, "version": node.version} for node in kube.nodes()]
+        facts["networks"] = [{"namespace": nad.namespace, "name": nad.name} for nad in kube.network_attachments()]
+    except McastlabError as error:
+        facts["cluster_error"] = error.problem
+        return facts
+    try:
+        facts["attachments"] = _attachments(lab, state)
+    except McastlabError as error:
+        facts["attachments_error"] = error.problem
+    return facts
+
+
+def _attachments(lab: Lab, state: RunState) -> dict[str, Any]:
+    """How many pods have all interfaces that they asked for, and which lack what."""
+    with Remotes(state.provider.machines(lab)) as remotes:
+        found = attachments.look(remotes.get(lab.control_plane.name))
+    broken = [{"pod": pod.name, "faults": "; ".join(pod.faults)} for pod in found.broken]
+    return {"whole": len(found.whole), "broken": broken}
+
+
+def _lan_is_management(lab: Lab, state: RunState) -> bool:
+    """Whether hosts are logged in to on the LAN's own addresses, as hosts with one card are."""
+    addresses = {machine.name: machine.address for machine in state.provider.machines(lab)}
+    return any(addresses.get(host.name) in {str(host.address), str(host.address6)} for host in lab.hosts)
+
+
+def _attacher(lab: Lab) -> str:
+    """The attacher, also where `up` could not have it now."""
+    try:
+        return attacher.choose(lab).name
+    except McastlabError:
+        return lab.cluster.attacher
+
+
+def table(facts: dict[str, Any]) -> RenderableType:
+    """The facts as tables for people."""
+    parts: list[RenderableType] = [
+        f"Lab '{facts['lab']}' by {facts['provider']}, attacher {facts['attacher']}",
+        _rows(("host", "role", "address", "state"), facts["hosts"]),
+    ]
+    if facts["cluster_error"]:
+        parts.append(f"Cluster: {facts['cluster_error']}")
+    if facts["nodes"]:
+        parts.append(_rows(("node", "ready", "version"), facts["nodes"]))
+    if facts["networks"]:
+        parts.append(_rows(("namespace", "network"), facts["networks"]))
+    parts += _whole_and_broken(facts)
+    parts += _tenants(facts["tenants"])
+    if facts["lan_is_management"]:
+        parts.append(
+            "[bold]The LAN is the hosts' management network too: pods on macvlan reach SSH, kubelet and the API server"
+            " there, and can speak as hosts do[/]"
+        )
+    return Group(*parts)
+
+
+def _whole_and_broken(facts: dict[str, Any]) -> list[RenderableType]:
+    """How many pods have the second interfaces that they asked for; nothing where none asked."""
+    if facts["attachments_error"]:
+        return [f"Second interfaces: {facts['attachments_error']}"]
+    whole, broken = facts["attachments"]["whole"], facts["attachments"]["broken"]
+    if not whole and not broken:
+        return []
+    counted = f"Second interfaces: {whole} pods whole, {len(broken)} broken"
+    return [f"[bold red]{counted}[/]", _rows(("pod", "lacks"), broken)] if broken else [counted]
+
+
+def _tenants(summary: dict[str, Any]) -> list[RenderableType]:
+    """Whose networks are trusted, and what those of tenants may be."""
+    administrators = ", ".join(
+        f"{kind} '{name}'" for kind in ("user", "group") for name in summary["administrators"][f"{kind}s"]
+    )
+    parts: list[RenderableType] = [
+        f"Networks without the label '{summary['label']}' are trusted; only {administrators or 'nobody'} writes such",
+        f"Networks with it, of any namespace: {summary['everybody']}",
+    ]
+    if summary["namespaces"]:
+        shown = [{key: _listed(value) for key, value in row.items()} for row in summary["namespaces"]]
+        parts.append(_rows(("namespace", "ranges", "types", "masters", "options", "dangerous"), shown))
+    dangerous = [row["namespace"] for row in summary["namespaces"] if row["dangerous"]]
+    if dangerous:
+        names = ", ".join(f"'{name}'" for name in dangerous)
+        parts.append(f"[bold red]Dangerous: who writes networks in {names} reaches beyond pods, into the nodes[/]")
+    return parts
+
+
+def _listed(value: object) -> object:
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value) or "-"
+    return ("yes" if value else "-") if isinstance(value, bool) else value
+
+
+def _rows(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> Table:
+    grid = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        grid.add_column(column)
+    for row in rows:
+        grid.add_row(*(str(value) for value in row.values()))
+    return grid
