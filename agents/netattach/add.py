@@ -17,6 +17,7 @@ TYPE_CHECKING = False  # what `typing` has under this name, without its start-up
 if TYPE_CHECKING:  # loaded for annotated pods only, by _attach_selected
     from .annotation import Selection
     from .api import Api
+    from .later import Found
 
 _LOCK_WAIT = 30.0
 
@@ -57,24 +58,34 @@ def _annotation(request: Request) -> str:
 
 
 def _attach_selected(context: Context, record: Record, pod: Pod, wanted: str) -> None:
-    """Attach with the annotation's networks. They are looked up while the default network attaches."""
-    from . import publish
-    from .annotation import parse
-    from .api import Api
+    """Attach with the annotation's networks. They are looked up while the default network attaches.
 
-    api = Api(context.settings.kubeconfig, context.settings.api_timeout)
+    What speaks to the API server is loaded in that time as well: TLS alone takes as long as a plug-in's start.
+    """
+    from .annotation import parse
+
     try:
         selections = parse(wanted, pod.namespace)
         names = interface_names(selections, context.request.ifname)
         first = context.default_attachment()
-        planned = Later(lambda: _planned(context, api, pod, selections, names))
-        _attach(context, record, first, planned.result)
+        looked_up = Later(lambda: _look_up(context, pod, selections, names))
+        _attach(context, record, first, lambda: looked_up.result()[1])
     except CniError as error:
         if error.code != TRY_AGAIN:  # what passes by itself is kubelet's to tell; mostly it is the API that is away
-            publish.write_event(api, pod, error)
+            _write_event(context, pod, error)
         raise
+    api, _ = looked_up.result()
+    from . import publish
+
     publish.write_passed_over(api, pod, selections)
     _tell_status(context, api, pod, record)
+
+
+def _write_event(context: Context, pod: Pod, error: CniError) -> None:
+    from . import publish
+    from .api import Api
+
+    publish.write_event(Api(context.settings.kubeconfig, context.settings.api_timeout), pod, error)
 
 
 def _tell_status(context: Context, api: Api, pod: Pod, record: Record) -> None:
@@ -100,11 +111,14 @@ def _tell_status(context: Context, api: Api, pod: Pod, record: Record) -> None:
         context.store.save(record, durable=True)
 
 
-def _planned(context: Context, api: Api, pod: Pod, selections: list[Selection], names: list[str]) -> list[Attachment]:
+def _look_up(context: Context, pod: Pod, selections: list[Selection], names: list[str]) -> Found:
+    """The API server's connection, and an attachment for each selection."""
+    from .api import Api
     from .limits import Limits
     from .nads import Networks
     from .trust import Trust
 
+    api = Api(context.settings.kubeconfig, context.settings.api_timeout)
     trust = Trust(api, context.settings)
     limits = Limits(context.store, trust, pod)
     limits.selections(selections)
@@ -118,7 +132,7 @@ def _planned(context: Context, api: Api, pod: Pod, selections: list[Selection], 
         attachment.cni_args = selection.cni_args
         attachment.default_route = selection.default_route
         planned.append(attachment)
-    return planned
+    return api, planned
 
 
 def interface_names(selections: list[Selection], first: str) -> list[str]:
