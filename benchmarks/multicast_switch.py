@@ -19,8 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from provision.cluster import manifests  # noqa: E402
 from provision.cluster.api import Kube  # noqa: E402
-from provision.commands import render  # noqa: E402
 
 NAMESPACE, GROUP = "bench-switch", "239.9.9.9"
 SENDER = f"""
@@ -117,7 +117,7 @@ def main() -> None:
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     try:
         for name, program in (("sender", SENDER), ("listener", LISTENER)):
-            kube.apply(render.pod(name, options.image, ["python3", "-c", program], namespace=NAMESPACE))
+            kube.apply(manifests.pod(name, options.image, ["python3", "-c", program], namespace=NAMESPACE))
         for name in ("sender", "listener"):
             wait_running(kube, name)
         time.sleep(2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +9,7 @@ from typing import Literal
 from rich.text import Text
 
 from provision.core.errors import ChecksFailed
+from provision.core.text import visible
 
 Status = Literal["passed", "failed", "not-applicable"]
 _MARKS: dict[Status, tuple[str, str]] = {
@@ -17,8 +17,6 @@ _MARKS: dict[Status, tuple[str, str]] = {
     "failed": ("✗", "red"),
     "not-applicable": ("-", "dim"),
 }
-# Control characters other than tab and line feed: output of a pod must not steer the user's terminal.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -69,11 +67,6 @@ def require_none_failed(results: Sequence[Result], remedy: str = "") -> None:
     if failures := [result.name for result in results if result.status == "failed"]:
         message = f"{len(failures)} of {len(results)} checks failed: {', '.join(failures)}"
         raise ChecksFailed(message, remedy=remedy)
-
-
-def visible(text: str) -> str:
-    """`text` safe for a terminal: carriage returns and escape sequences become visible marks."""
-    return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def passed(reason: str, *figures: Figure, evidence: tuple[str, ...] = ()) -> Outcome:

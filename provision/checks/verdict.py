@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.traffic.iperf import Reception, Sent
+from provision.traffic.observe import Observation
 
 # Late datagrams and copies that a run may have, in percent of what was sent.
 COPIES_PERCENT = 1.0
 
 
-@dataclass(frozen=True)
-class Flow:
-    """All that was observed of one run; interfaces and places are named for the messages.
-
-    `left` and `reached` are the packets that the sender's and the receiver's interface counted during the run,
-    `joined` the interfaces on which the receiver's kernel has the group, `heard` the multicast datagrams that the
-    bystander heard, None when it did not answer after the run.
-    """
-
-    group: str
-    sender: str
-    sender_interface: str
-    receiver: str
-    interface: str
-    sent: Sent | None
-    left: int
-    receiver_runs: bool
-    joined: frozenset[str]
-    reception: Reception | None
-    reached: int
-    heard: int | None
-
-
-def judge(flow: Flow, threshold: float) -> Outcome:
+def judge(flow: Observation, threshold: float) -> Outcome:
     """Pass only if at least `threshold` percent of what was really sent was received, by all accounts."""
     problem = _not_sent(flow) or _not_joined(flow) or _not_received(flow, threshold) or _overheard(flow)
     if problem:
@@ -43,7 +18,7 @@ def judge(flow: Flow, threshold: float) -> Outcome:
     return passed(f"{arrived} of {sent} datagrams received ({_percent(flow):.1f} %)", *_figures(flow))
 
 
-def _not_sent(flow: Flow) -> str:
+def _not_sent(flow: Observation) -> str:
     if flow.sent is None:
         return f"The sender, {flow.sender}, sent nothing: see its output"
     if flow.left < flow.sent.datagrams:
@@ -54,7 +29,7 @@ def _not_sent(flow: Flow) -> str:
     return ""
 
 
-def _not_joined(flow: Flow) -> str:
+def _not_joined(flow: Observation) -> str:
     if not flow.receiver_runs:
         return f"The receiver, {flow.receiver}, did not run to the end: see its output"
     if flow.interface not in flow.joined:
@@ -68,7 +43,7 @@ def _not_joined(flow: Flow) -> str:
     return ""
 
 
-def _not_received(flow: Flow, threshold: float) -> str:
+def _not_received(flow: Observation, threshold: float) -> str:
     sent, arrived = _counts(flow)
     reception = flow.reception
     if reception is None or reception.with_copies == 0:
@@ -95,7 +70,7 @@ def _not_received(flow: Flow, threshold: float) -> str:
     return ""
 
 
-def _overheard(flow: Flow) -> str:
+def _overheard(flow: Observation) -> str:
     if flow.heard is None:
         return "The bystander, which must hear nothing, did not answer by unicast: its silence proves nothing"
     if flow.heard:
@@ -103,7 +78,7 @@ def _overheard(flow: Flow) -> str:
     return ""
 
 
-def _where_lost(flow: Flow) -> str:
+def _where_lost(flow: Observation) -> str:
     """The likely cause of a loss, by how far the datagrams came."""
     sent, _arrived = _counts(flow)
     if flow.reached >= sent:
@@ -118,17 +93,17 @@ def _where_lost(flow: Flow) -> str:
     )
 
 
-def _counts(flow: Flow) -> tuple[int, int]:
+def _counts(flow: Observation) -> tuple[int, int]:
     """(datagrams sent, datagrams arrived)."""
     return flow.sent.datagrams if flow.sent else 0, flow.reception.arrived if flow.reception else 0
 
 
-def _percent(flow: Flow) -> float:
+def _percent(flow: Observation) -> float:
     sent, arrived = _counts(flow)
     return 100 * arrived / sent if sent else 0.0
 
 
-def _figures(flow: Flow) -> tuple[Figure, ...]:
+def _figures(flow: Observation) -> tuple[Figure, ...]:
     sent, arrived = _counts(flow)
     figures = [
         Figure("sent", sent, "datagrams"),

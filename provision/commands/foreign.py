@@ -12,11 +12,11 @@ from rich.table import Table
 
 from provision import artifacts, config, multicast
 from provision.checks import CheckRun, Context, Result, require_none_failed
-from provision.checks.result import visible
 from provision.cluster.api import Kube
 from provision.core.errors import HostError
 from provision.core.files import write_whole
 from provision.core.progress import Progress
+from provision.core.text import visible
 from provision.hosts.remote import Remotes
 
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from provision.checks.result import visible
+from provision.core.text import visible
 from provision.multicast.detect import Found
 from provision.multicast.macvlan import SHARED, Attached
 from provision.multicast.switch import Changed, State

@@ -8,12 +8,12 @@ from typing import Any
 
 from provision.config import Host, Lab
 from provision.core.errors import HostError
+from provision.core.paths import BUNDLE_DIR
 from provision.hosts.connect import openssh_options
+from provision.hosts.machine import Machine
 from provision.networks import attacher
 from provision.networks.tenants import policy
-from provision.providers.base import Machine
 
-BUNDLE_DIR = "/opt/mcastlab/bundle"
 _GROUPS = {"control-plane": "control_plane", "source": "sources"}
 
 

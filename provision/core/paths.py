@@ -9,6 +9,8 @@ from pathlib import Path
 from provision.core.errors import HostError
 
 ROOT = Path(__file__).resolve().parents[2]
+BUNDLE_DIR = "/opt/mcastlab/bundle"  # on a host of a lab
+CTR = (f"{BUNDLE_DIR}/bin/ctr", "--namespace=k8s.io")  # containerd's command there, for the kubelet's containers
 
 
 def cache_dir() -> Path:

@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from provision import multicast
-from provision.checks.result import visible
 from provision.cluster.api import Kube
 from provision.core.progress import console
+from provision.core.text import visible
 from provision.core.wait import Deadline, NotYet, until
 from provision.demo.peers import PORT, Demo, Sight
 from provision.demo.story import Chapter, Story

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from provision.cluster import manifests
 from provision.cluster.api import Kube, KubeError, Object
 from provision.cluster.pods import Pods, pod_state
-from provision.commands import render
 from provision.core.wait import Deadline, NotYet, until
 
 PORT = 8080
@@ -52,7 +52,7 @@ class Demo:
     def deploy(self, name: str) -> None:
         """A deployment of one instance; one that is there already is scaled back to it."""
         self._kube.apply(
-            render.deployment(name, self._image, namespace=self.namespace, port=PORT, labels={LABEL: name})
+            manifests.deployment(name, self._image, namespace=self.namespace, port=PORT, labels={LABEL: name})
         )
 
     def scale(self, name: str, replicas: int) -> None:

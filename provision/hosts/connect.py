@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from provision.core.errors import HostError, InputError
 from provision.core.files import read_octets, read_whole
-from provision.providers.base import Machine
+from provision.hosts.machine import Machine
 
 if TYPE_CHECKING:
     from paramiko import PKey, SSHClient

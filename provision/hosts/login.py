@@ -12,7 +12,7 @@ from typing import NoReturn
 from provision.core.errors import CommandError
 from provision.core.run import pasteable
 from provision.hosts.connect import openssh_key, openssh_options, require_key, unpinned
-from provision.providers.base import Machine
+from provision.hosts.machine import Machine
 
 
 def become_ssh(machine: Machine, command: Sequence[str]) -> NoReturn:

@@ -12,8 +12,8 @@ from provision.core.errors import CommandError, HostError, InputError
 from provision.core.run import Completed
 from provision.core.wait import Deadline
 from provision.hosts.connect import CONNECT_SECONDS, connect, endpoint
+from provision.hosts.machine import Machine
 from provision.hosts.process import KEEPER, Process
-from provision.providers.base import Machine
 
 if TYPE_CHECKING:
     from paramiko import Channel, SSHClient

@@ -7,14 +7,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from provision.configure.inventory import BUNDLE_DIR
 from provision.core.errors import CommandError, HostError
+from provision.core.paths import CTR
 from provision.core.wait import Deadline
 from provision.hosts.process import Input, Unread
 from provision.hosts.remote import Remote
 
 # By path and namespace: a lab that an earlier mcastlab brought up has no wrapper.
-_CTR = (f"{BUNDLE_DIR}/bin/ctr", "--namespace=k8s.io")
 _ASK_SECONDS, _IMPORT_SECONDS = 60.0, 1800.0
 # As `ctr images check` shows an image: reference, type, digest, "complete (2/2)", "1.2 MiB/1.2 MiB", unpacked or not.
 _ROW = re.compile(r"(\S+) +\S+ +(sha256:\w+) +(\w+) \(\S+\) +(\S+ \w+)/\S+ \w+ +(true|false)\s*")
@@ -57,7 +56,7 @@ class NodeImages:
         Raises HostError with what containerd says where it does not take it, and CommandError when it takes too long.
         """
         deadline = Deadline.after(_IMPORT_SECONDS)
-        process = self._remote.start_fed([*_CTR, "images", "import", "-"])
+        process = self._remote.start_fed([*CTR, "images", "import", "-"])
         source = process.feed(deadline)
         try:
             write(source)
@@ -77,7 +76,7 @@ class NodeImages:
 
     def _ask(self, *words: str) -> str:
         try:
-            return self._remote.run([*_CTR, *words], _ASK_SECONDS).stdout
+            return self._remote.run([*CTR, *words], _ASK_SECONDS).stdout
         except CommandError as error:
             raise HostError(
                 f"containerd on node '{self._node}' does not answer",

@@ -12,10 +12,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from provision.checks.result import visible
 from provision.cluster.api import Kube, Object
 from provision.cluster.pods import Pods, pod_state
 from provision.core.errors import McastlabError
+from provision.core.text import visible
 from provision.multicast.backends.lab import AGENT, NAMESPACE
 
 _ARGV = ("python3", "-m", "multicast_policy.figures")

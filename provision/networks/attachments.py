@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from provision.configure.inventory import BUNDLE_DIR
 from provision.core.errors import HostError
+from provision.core.paths import CTR
 from provision.hosts.remote import Remote
 
 _PROGRAM = "/usr/local/lib/mcastlab/attachments"  # role netattach, vars: netattach_reconciler
@@ -34,8 +34,7 @@ class Attachments:
 
 def look(node: Remote) -> Attachments:
     """Look into the network namespaces of all pods that asked for networks; raises HostError where nobody can."""
-    ctr = (f"{BUNDLE_DIR}/bin/ctr", "--namespace", "k8s.io")
-    done = node.run(["python3", "-IS", _PROGRAM, "whole", "--", *ctr], _SECONDS, check=False)
+    done = node.run(["python3", "-IS", _PROGRAM, "whole", "--", *CTR], _SECONDS, check=False)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise HostError(

@@ -9,7 +9,8 @@ from provision.config import Lab
 from provision.core.errors import HostError, InputError
 from provision.core.paths import StateDir
 from provision.core.progress import Progress
-from provision.providers.base import Machine, Provider
+from provision.hosts.machine import Machine
+from provision.providers.base import Provider
 
 if TYPE_CHECKING:
     from provision.artifacts import Bundle

@@ -9,27 +9,7 @@ from typing import Any, Protocol
 
 from provision.config import Lab
 from provision.core.errors import McastlabError
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A running host of the lab as an SSH endpoint; `known_hosts` pins its host key.
-
-    Without `key_file` the SSH agent and the user's own keys are offered. With `become`, commands are root's by sudo.
-    `borrowed`: the host is the user's, and so is the file of host keys.
-    An API server on it answers at `address` and `api_port`.
-    """
-
-    name: str
-    role: str
-    address: str
-    port: int
-    user: str
-    key_file: Path | None
-    known_hosts: Path
-    become: bool = False
-    borrowed: bool = False
-    api_port: int = 6443
+from provision.hosts.machine import Machine
 
 
 @dataclass(frozen=True)

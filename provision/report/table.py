@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from provision.checks.result import visible
+from provision.core.text import visible
 from provision.report.model import Report
 
 _STYLES = {"passed": "green", "failed": "red", "not-applicable": "dim"}

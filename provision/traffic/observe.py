@@ -1,4 +1,4 @@
-"""One run of multicast from a sender to a receiver, observed from all sides and then judged."""
+"""One run of multicast from a sender to a receiver, observed from all sides; checks judge what was seen."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import time
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from provision.checks.result import Figure, Outcome, failed
-from provision.checks.verdict import Flow, judge
 from provision.config import Lab
 from provision.core.errors import WaitError
 from provision.core.run import Completed
 from provision.core.wait import Deadline, NotYet, until
 from provision.traffic import iperf
 from provision.traffic.bystander import Bystander
-from provision.traffic.iperf import Reception
+from provision.traffic.iperf import Reception, Sent
 from provision.traffic.places import Place, Receiver, snapshot
 from provision.traffic.testbed import Stream
 
@@ -25,7 +23,7 @@ _WARM_UP_REPORT_SECONDS = 0.8
 _REPORT_SECONDS = 2.0
 # After a client's end iperf drops the next one's first datagrams for about 40 ms (measured).
 _SETTLE_SECONDS = 0.3
-_SLACK_SECONDS = 15.0
+SLACK_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,43 @@ class Run:
     def send(self, seconds: float) -> Completed:
         """Run the sender to its end."""
         argv = iperf.sender_argv(self.stream.group, self.source, self.lab.checks.ttl, seconds, self.stream.port)
-        return self.sender.run(argv, seconds + _SLACK_SECONDS, check=False)
+        return self.sender.run(argv, seconds + SLACK_SECONDS, check=False)
 
 
-def measure(run: Run) -> Outcome:
-    """Wait for the join, warm up, send for the lab's check duration, and judge."""
-    _wait_for_join(run)
-    if not run.receiver.running():
-        return failed(
-            f"The receiver, {run.receiver.place.label}, ended before anything was sent: see its output",
-            evidence=(run.receiver.output(),),
-        )
+@dataclass(frozen=True)
+class Sending:
+    """How the sending went: datagrams of the warm-up that arrived, when it began in unix time, the sender's words."""
+
+    warmed: int
+    first_at: float
+    output: Completed
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that was observed of one run; interfaces and places are named for the messages.
+
+    `left` and `reached` are the packets that the sender's and the receiver's interface counted during the run,
+    `joined` the interfaces on which the receiver's kernel has the group, `heard` the multicast datagrams that the
+    bystander heard, None when it did not answer after the run.
+    """
+
+    group: str
+    sender: str
+    sender_interface: str
+    receiver: str
+    interface: str
+    sent: Sent | None
+    left: int
+    receiver_runs: bool
+    joined: frozenset[str]
+    reception: Reception | None
+    reached: int
+    heard: int | None
+
+
+def observe(run: Run) -> tuple[Observation, Sending]:
+    """Wait for the join, warm up, send for the lab's check duration, and look at both ends and at the bystander."""
     warmed, first_at = _warm_up(run)
     time.sleep(_SETTLE_SECONDS)
     seconds = run.lab.checks.duration_seconds
@@ -62,7 +86,7 @@ def measure(run: Run) -> Outcome:
     reception = _reception(run, sent.port, _REPORT_SECONDS) if sent else None
     after_sender, after_receiver = snapshot(run.sender), snapshot(run.receiver.place)
     group = IPv4Address(run.stream.group)
-    flow = Flow(
+    observation = Observation(
         group=run.stream.group,
         sender=run.sender.label,
         sender_interface=run.sender.interface,
@@ -77,13 +101,11 @@ def measure(run: Run) -> Outcome:
         reached=after_receiver.received - before_receiver.received,
         heard=run.bystander.heard(run.sender, run.stream.port),
     )
-    outcome = judge(flow, run.lab.checks.threshold_percent)
-    figures = (*outcome.figures, Figure("warm_up", warmed, "datagrams"), Figure("first_sent_at", first_at, "unix time"))
-    return Outcome(outcome.status, outcome.reason, figures, _evidence(run, sent_output, outcome))
+    return observation, Sending(warmed, first_at, sent_output)
 
 
-def _wait_for_join(run: Run) -> None:
-    """Until the receiver's kernel shows the group on any interface; on which one is the verdict's to say."""
+def wait_for_join(run: Run) -> None:
+    """Until the receiver's kernel shows the group on any interface; on which one is for whoever judges to say."""
 
     def probe() -> bool | NotYet:
         if not run.receiver.running() or snapshot(run.receiver.place).joined(IPv4Address(run.stream.group)):
@@ -93,7 +115,7 @@ def _wait_for_join(run: Run) -> None:
     try:
         until(f"{run.receiver.place.label} to join {run.stream.group}", probe, Deadline.after(_JOIN_SECONDS))
     except WaitError:
-        return  # the run goes on, so that the verdict has all figures
+        return  # the run goes on, so that all figures are there
 
 
 def _warm_up(run: Run) -> tuple[int, float]:
@@ -121,22 +143,3 @@ def _reception(run: Run, port: int, seconds: float) -> Reception | None:
         return until("the receiver's report", probe, Deadline.after(seconds))
     except WaitError:
         return iperf.parse_receiver(run.receiver.output(), port)
-
-
-def _evidence(run: Run, sent: Completed, outcome: Outcome) -> tuple[str, ...]:
-    """The tools' own words; for a failure also what the kernels on both sides say of routes, members and filters."""
-    passages = [
-        f"sender, {run.sender.label}: {' '.join(sent.argv)}\n{sent.stdout}{sent.stderr}",
-        f"receiver, {run.receiver.place.label}:\n{run.receiver.output()}",
-    ]
-    if outcome.status == "failed":
-        interface = run.receiver.place.interface
-        filters = [f"/proc/sys/net/ipv4/conf/{name}/rp_filter" for name in ("all", interface)]
-        for place, argv in (
-            (run.sender, ["ip", "route", "get", run.stream.group, "from", run.source]),
-            (run.receiver.place, ["cat", "/proc/net/igmp"]),
-            (run.receiver.place, ["grep", "-H", "", *filters]),
-        ):
-            done = place.run(argv, _SLACK_SECONDS, check=False)
-            passages.append(f"{place.label}: {' '.join(argv)}\n{done.stdout}{done.stderr}")
-    return tuple(passages)

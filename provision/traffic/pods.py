@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from provision.cluster import manifests
 from provision.cluster.api import Kube, Object
+from provision.cluster.manifests import POD_INTERFACE
 from provision.cluster.pods import Pods
-from provision.commands import render
-from provision.commands.render import POD_INTERFACE
 from provision.config import Lab
 from provision.core.errors import HostError
 from provision.core.wait import Deadline
@@ -121,7 +121,7 @@ class MadePods:
 
     def _manifest(self, name: str, command: Sequence[str], *, attach: bool, host_network: bool) -> Object:
         network = self._lab.networks[0]
-        return render.pod(
+        return manifests.pod(
             f"{NAME_PREFIX}{name}",
             self._image,
             command,

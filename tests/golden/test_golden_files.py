@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from provision import config
+from provision.cluster import manifests
 from provision.commands import render
 from provision.config import Lab
 from tests.golden_files import compare
@@ -53,12 +54,12 @@ def test_what_is_rendered(lab: str, kind: str) -> None:
 
 @pytest.mark.parametrize("name", PODS)
 def test_a_pod_of_the_checks(name: str) -> None:
-    pod = render.pod("mcastlab-check-one", BUNDLE["images"]["tools"], ["iperf", "-s"], **PODS[name])
+    pod = manifests.pod("mcastlab-check-one", BUNDLE["images"]["tools"], ["iperf", "-s"], **PODS[name])
     compare(yaml.safe_dump(pod, sort_keys=False), HERE / f"pod.{name}.yml")
 
 
 def test_the_deployment_of_the_demo() -> None:
-    manifest = render.deployment(
+    manifest = manifests.deployment(
         "first", BUNDLE["images"]["discovery"], namespace="mcastlab-demo", port=8080, labels={"mcastlab.demo": "first"}
     )
     compare(yaml.safe_dump(manifest, sort_keys=False), HERE / "deployment.discovery.yml")

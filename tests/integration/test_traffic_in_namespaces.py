@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
+from provision.checks.measure import measure
 from provision.checks.result import Outcome
 from provision.core.run import Completed, end_group, run
 from provision.traffic import iperf
 from provision.traffic.bystander import Bystander, listen_argv
-from provision.traffic.observe import Run, measure
+from provision.traffic.observe import Run
 from provision.traffic.testbed import Stream
 
 GROUP = "224.0.67.67"

@@ -17,7 +17,7 @@ from provision.core.errors import HostError, InputError
 from provision.core.files import ensure_text, read_whole
 from provision.core.paths import StateDir
 from provision.hosts.connect import connect
-from provision.providers.base import Machine
+from provision.hosts.machine import Machine
 from provision.providers.podman import keys as podman_keys
 from provision.providers.vagrant import endpoints
 from tests.damage import DAMAGE, damage

@@ -18,7 +18,7 @@ from provision import config
 from provision.config import Lab
 from provision.configure.inventory import inventory, preview, variables
 from provision.core.errors import HostError
-from provision.providers.base import Machine
+from provision.hosts.machine import Machine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECOND = ROOT / "tests/golden/second-lab.yml"

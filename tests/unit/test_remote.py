@@ -20,9 +20,9 @@ import pytest
 
 from provision.core.errors import CommandError, HostError, InputError
 from provision.core.wait import Deadline
+from provision.hosts.machine import Machine
 from provision.hosts.process import Unread
 from provision.hosts.remote import Process, Remote, Remotes
-from provision.providers.base import Machine
 
 
 class Session(paramiko.ServerInterface):

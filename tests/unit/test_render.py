@@ -10,10 +10,12 @@ import pytest
 import yaml
 
 from provision import config
+from provision.cluster import manifests
 from provision.commands import assumed, render
+from provision.configure.kubeadm import kubeadm
 from provision.core import templating
 from provision.core.errors import HostError, InputError
-from provision.networks.manifests import networks
+from provision.networks.manifests import namespaces, networks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ADMISSION = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
@@ -54,8 +56,8 @@ def test_a_network_is_in_each_of_its_namespaces() -> None:
     lab = config.load(ROOT / "tests/golden/second-lab.yml")
     places = [(nad["metadata"]["namespace"], nad["metadata"]["name"]) for nad in networks(lab)]
     assert places == [("studio", "video"), ("default", "video"), ("studio", "audio")]
-    assert [item["metadata"]["name"] for item in render.namespaces(lab)] == ["studio"]
-    assert render.namespaces(config.load(None)) == []
+    assert [item["metadata"]["name"] for item in namespaces(lab)] == ["studio"]
+    assert namespaces(config.load(None)) == []
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_a_network_is_in_each_of_its_namespaces() -> None:
     ],
 )
 def test_no_value_gets_out_of_its_place(nasty: str) -> None:
-    pod = render.pod("one", nasty, ["sh", "-c", nasty], labels={"key": nasty}, networks=nasty, node=nasty)
+    pod = manifests.pod("one", nasty, ["sh", "-c", nasty], labels={"key": nasty}, networks=nasty, node=nasty)
     (container,) = pod["spec"]["containers"]
     assert (container["image"], container["command"]) == (nasty, ["sh", "-c", nasty])
     assert pod["metadata"]["labels"] == {"app.kubernetes.io/part-of": "mcastlab", "key": nasty}
@@ -86,14 +88,14 @@ def test_no_value_gets_out_of_its_place(nasty: str) -> None:
 
 
 def test_a_pod_has_no_rights_unless_it_asks() -> None:
-    pod = render.pod("one", "image", ["true"])
+    pod = manifests.pod("one", "image", ["true"])
     spec, rights = pod["spec"], pod["spec"]["containers"][0]["securityContext"]
     assert rights == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert (spec["automountServiceAccountToken"], spec["hostNetwork"]) == (False, False)
     assert "annotations" not in pod["metadata"] and "nodeName" not in spec
-    asking = render.pod("one", "image", ["true"], capabilities=["NET_RAW", "NET_ADMIN"])
+    asking = manifests.pod("one", "image", ["true"], capabilities=["NET_RAW", "NET_ADMIN"])
     capabilities = asking["spec"]["containers"][0]["securityContext"]["capabilities"]
     assert capabilities == {"drop": ["ALL"], "add": ["NET_RAW", "NET_ADMIN"]}
     assert asking["spec"]["securityContext"]["runAsUser"] == 0
@@ -101,7 +103,7 @@ def test_a_pod_has_no_rights_unless_it_asks() -> None:
 
 def test_kubeadm_gets_what_the_playbook_would_give() -> None:
     lab, bundle = config.load(None), assumed._before_it_is_made()
-    documents = list(yaml.safe_load_all(render.kubeadm(lab, bundle, NODE)))
+    documents = list(yaml.safe_load_all(kubeadm(lab, bundle, NODE)))
     assert [item["kind"] for item in documents] == [
         "InitConfiguration",
         "ClusterConfiguration",
@@ -115,7 +117,7 @@ def test_kubeadm_gets_what_the_playbook_would_give() -> None:
 def test_a_lab_named_by_digits_stays_text(tmp_path: Path) -> None:
     (tmp_path / "lab.yml").write_text("name: '007'\n")
     lab = config.load(tmp_path / "lab.yml")
-    cluster = list(yaml.safe_load_all(render.kubeadm(lab, assumed._before_it_is_made(), NODE)))[1]
+    cluster = list(yaml.safe_load_all(kubeadm(lab, assumed._before_it_is_made(), NODE)))[1]
     assert cluster["clusterName"] == "007"
 
 
@@ -174,7 +176,7 @@ def test_a_missing_variable_in_an_included_template_is_on_that_ones_line(tmp_pat
 
 def test_a_template_of_the_checkout_is_shown_from_its_root_on() -> None:
     with pytest.raises(InputError, match=r"^templates/nad\.yml\.j2:\d+: .*'network' is undefined"):
-        templating.render_file(render.TEMPLATES / "nad.yml.j2", {"namespace": "default"})
+        templating.render_file(manifests.TEMPLATES / "nad.yml.j2", {"namespace": "default"})
 
 
 def test_a_template_that_is_no_jinja_is_named_with_its_line(tmp_path: Path) -> None:

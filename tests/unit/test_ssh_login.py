@@ -13,12 +13,12 @@ import pytest
 
 from provision.core.errors import HostError, InputError
 from provision.hosts.login import become_ssh, remote_command
-from provision.providers.base import Machine
+from provision.hosts.machine import Machine
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from provision.providers.base import Machine
+from provision.hosts.machine import Machine
 from provision.hosts.login import become_ssh
 folder = Path(sys.argv[1])
 become_ssh(Machine("k8s", "source", "192.0.2.1", 2222, "root", folder / "key", folder / "known"), sys.argv[2:])

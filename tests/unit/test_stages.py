@@ -13,11 +13,11 @@ from provision.config import Lab
 from provision.core.errors import HostError, InputError
 from provision.core.paths import StateDir
 from provision.core.progress import Progress
+from provision.hosts.machine import Machine
 from provision.networks import attacher
 from provision.pipeline import order as pipeline
 from provision.pipeline.run import RunState
 from provision.pipeline.stages.configure import reachable
-from provision.providers.base import Machine
 
 KUBECONFIG = """\
 apiVersion: v1

@@ -19,9 +19,9 @@ import pytest
 
 from provision import artifacts, config
 from provision.checks import CheckRun, Context, Result
+from provision.cluster import manifests
 from provision.cluster.api import Kube
 from provision.cluster.pods import Pods
-from provision.commands import render
 from provision.config import Lab
 from provision.core.paths import StateDir
 from provision.core.wait import Deadline
@@ -87,10 +87,10 @@ class Golden:
         """A pod on the lab's own network that receives what `source-to-pod` sends; what it has printed so far."""
         with self.context() as context:
             pods, stream = Pods(context.kube), Bench(context).stream("source-to-pod")
-            argv = iperf.receiver_argv(stream.group, render.POD_INTERFACE, stream.port)
-            network = f"{self.lab.networks[0].name}@{render.POD_INTERFACE}"
+            argv = iperf.receiver_argv(stream.group, manifests.POD_INTERFACE, stream.port)
+            network = f"{self.lab.networks[0].name}@{manifests.POD_INTERFACE}"
             deadline = Deadline.after(120)
-            pods.create(render.pod(name, context.tools_image, argv, networks=network), deadline)
+            pods.create(manifests.pod(name, context.tools_image, argv, networks=network), deadline)
             try:
                 pods.wait("default", name, deadline)
                 yield lambda: pods.logs("default", name)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from provision.checks.measure import measure
 from provision.checks.result import Outcome
 from provision.traffic import iperf
-from provision.traffic.observe import Run, measure
+from provision.traffic.observe import Run
 from provision.traffic.places import PodReceiver
 from provision.traffic.testbed import Bench
 

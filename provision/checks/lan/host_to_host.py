@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from provision.checks.measure import measure
 from provision.checks.result import Outcome
 from provision.core.wait import Deadline, NotYet, until
 from provision.traffic import iperf
 from provision.traffic.bystander import Bystander, listen_argv
-from provision.traffic.observe import Run, measure
+from provision.traffic.observe import Run
 from provision.traffic.places import HostReceiver
 from provision.traffic.testbed import Bench
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from provision.checks.measure import measure
 from provision.checks.result import Outcome
-from provision.commands.render import POD_INTERFACE
+from provision.cluster.manifests import POD_INTERFACE
 from provision.traffic import iperf
-from provision.traffic.observe import Run, measure
+from provision.traffic.observe import Run
 from provision.traffic.places import PodReceiver, address
 from provision.traffic.pods import IDLE
 from provision.traffic.testbed import Bench

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from provision.checks.measure import measure
 from provision.checks.result import Outcome
-from provision.commands.render import POD_INTERFACE
+from provision.cluster.manifests import POD_INTERFACE
 from provision.traffic import iperf
-from provision.traffic.observe import Run, measure
+from provision.traffic.observe import Run
 from provision.traffic.places import PodReceiver
 from provision.traffic.testbed import Bench
 

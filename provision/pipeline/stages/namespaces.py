@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from provision import multicast
 from provision.cluster.api import Kube
-from provision.commands import render
 from provision.config import Lab
 from provision.multicast.detect import wait_until_detected
+from provision.networks.manifests import multicast_namespaces
 from provision.pipeline.run import RunState
 
 
@@ -20,7 +20,7 @@ class Namespaces:
         kube = Kube(state.directory.kubeconfig)
         found = wait_until_detected(kube)
         found.needed()  # before a namespace is made for nothing
-        applied = [kube.apply(manifest) for manifest in render.multicast_namespaces(lab)]
+        applied = [kube.apply(manifest) for manifest in multicast_namespaces(lab)]
         done = multicast.enable(kube, found, names)
         if any(item.change != "unchanged" for item in applied) or any(item.written for item in done):
             state.withdraw_early()

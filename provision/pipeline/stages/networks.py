@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from provision.cluster.api import Kube
-from provision.commands import render
 from provision.config import Lab
-from provision.networks.manifests import networks
+from provision.networks.manifests import multicast, namespaces, networks
 from provision.pipeline.run import RunState
 
 
@@ -14,9 +13,7 @@ class Networks:
 
     def run(self, lab: Lab, state: RunState) -> str:
         kube = Kube(state.directory.kubeconfig)
-        applied = [
-            kube.apply(manifest) for manifest in [*render.namespaces(lab), *networks(lab), *render.multicast(lab)]
-        ]
+        applied = [kube.apply(manifest) for manifest in [*namespaces(lab), *networks(lab), *multicast(lab)]]
         if any(item.change != "unchanged" for item in applied):
             state.withdraw_early()
         return ", ".join(str(item) for item in applied) or "none"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from provision.config import Host, Lab
-from provision.configure.inventory import BUNDLE_DIR
 from provision.core.errors import HostError, InputError, McastlabError
 from provision.core.files import read_whole, write_whole
-from provision.core.paths import StateDir
-from provision.providers.base import Machine, MachineStatus
+from provision.core.paths import BUNDLE_DIR, StateDir
+from provision.hosts.machine import Machine
+from provision.providers.base import MachineStatus
 from provision.providers.podman import image as podman_image
 from provision.providers.podman.cli import Podman, bridge_name, mac_address
 from provision.providers.podman.image import NodeImage

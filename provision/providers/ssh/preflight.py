@@ -13,9 +13,9 @@ from provision.config import Host, Lab
 from provision.core.errors import HostError, McastlabError
 from provision.core.paths import ROOT
 from provision.hosts.connect import endpoint
+from provision.hosts.machine import Machine
 from provision.hosts.remote import Remote
 from provision.providers import programs
-from provision.providers.base import Machine
 from provision.providers.ssh.judge import judge
 
 _PROBE = ROOT / "agents" / "hostprobe" / "hostprobe.py"

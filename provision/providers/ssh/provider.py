@@ -10,8 +10,9 @@ from typing import Any
 from provision.config import Host, HostSsh, Lab
 from provision.core.errors import InputError, McastlabError, Problems
 from provision.core.paths import StateDir
+from provision.hosts.machine import Machine
 from provision.hosts.remote import Remote
-from provision.providers.base import Machine, MachineStatus
+from provision.providers.base import MachineStatus
 
 _ANSWER_SECONDS = 20
 _MARKER = "/etc/mcastlab/lab"

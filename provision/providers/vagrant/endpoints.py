@@ -13,7 +13,7 @@ from provision.core.errors import HostError
 from provision.core.files import read_whole, write_whole
 from provision.core.paths import StateDir
 from provision.core.run import run
-from provision.providers.base import Machine
+from provision.hosts.machine import Machine
 from provision.providers.podman.cli import bridge_name
 from provision.providers.podman.lan import set_snooping
 from provision.providers.vagrant.networks import network_name

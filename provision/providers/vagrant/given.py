@@ -8,7 +8,7 @@ from pathlib import Path
 from provision.config import Lab
 from provision.core.errors import McastlabError
 from provision.core.paths import StateDir
-from provision.providers.base import Machine
+from provision.hosts.machine import Machine
 from provision.providers.vagrant import endpoints
 from provision.providers.vagrant.choice import Choice
 from provision.providers.vagrant.provider import VagrantProvider

@@ -15,7 +15,8 @@ from provision.config import Lab
 from provision.core.errors import McastlabError
 from provision.core.files import write_whole
 from provision.core.paths import ROOT, StateDir
-from provision.providers.base import Machine, MachineStatus
+from provision.hosts.machine import Machine
+from provision.providers.base import MachineStatus
 from provision.providers.podman.cli import Podman
 from provision.providers.podman.provider import PodmanProvider
 from provision.providers.vagrant import choice, endpoints, made

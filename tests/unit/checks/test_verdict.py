@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from provision.checks.verdict import Flow, judge
+from provision.checks.verdict import judge
+from provision.traffic.observe import Observation
 from provision.traffic.iperf import DATAGRAM_BYTES, Reception, Sent
 
-GOOD = Flow(
+GOOD = Observation(
     group="224.0.67.67",
     sender="host 'mcastsrc'",
     sender_interface="eth1",

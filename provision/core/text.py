@@ -1,0 +1,13 @@
+"""Text of others, made fit for a terminal."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters other than tab and line feed: output of a pod must not steer the user's terminal.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    """`text` safe for a terminal: carriage returns and escape sequences become visible marks."""
+    return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n"))
