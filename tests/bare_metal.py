@@ -88,7 +88,7 @@ class Fleet:
         return sorted(set(self.on(name, _SNAPSHOT, timeout=120).splitlines()))
 
     def start(self, lan: Lan) -> None:
-        image = self.image or artifacts.ensure(lambda _line: None).node_image
+        image = self.image or artifacts.ensure(lambda _line: None, Podman()).node_image
         make_key(self.key, f"mcastlab-{self.name}")
         for kind in ("mgmt", "lan"):
             args = ["--disable-dns", "--label", f"{LABEL}={self.name}"]

@@ -14,7 +14,8 @@ from pathlib import Path
 from provision import config
 from provision.core.paths import StateDir
 from provision.providers.podman.cli import Podman
-from provision.providers.podman.provider import FOLDER_LABEL, LABEL, PodmanProvider
+from provision.providers.podman.names import FOLDER_LABEL, LABEL
+from provision.providers.podman.provider import PodmanProvider
 
 _RUN = re.compile(r".*/pytest-of-[^/]+/pytest-\d+(?=/)")
 _LAB = Path(__file__).resolve().parent.parent / "molecule" / "shared" / "lab.yml"

@@ -25,6 +25,7 @@ from provision.configure.inventory import inventory, preview  # noqa: E402
 from provision.core.errors import CommandError  # noqa: E402
 from provision.core.paths import StateDir, cache_dir  # noqa: E402
 from provision.networks import attacher  # noqa: E402
+from provision.providers.podman.cli import Podman  # noqa: E402
 from provision.providers.podman.provider import PodmanProvider  # noqa: E402
 
 LAB = Path(__file__).resolve().parent / "lab.yml"
@@ -45,7 +46,7 @@ def provider(lab: Lab) -> PodmanProvider:
 
 
 def create(lab: Lab) -> None:
-    bundle = artifacts.ensure(lambda _line: None)
+    bundle = artifacts.ensure(lambda _line: None, Podman())
     provider(lab).up(lab, bundle.node_image, bundle.path, lambda _line: None)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from provision.artifacts.bundle import DOCUMENT, Bundle, Maker
+from provision.artifacts.bundle import DOCUMENT, Bundle, Images, Maker
 from provision.artifacts.bundle import listing as _listing
 from provision.artifacts.imported import import_archive
 from provision.artifacts.imported import listing as _imported
@@ -18,15 +18,17 @@ from provision.artifacts.pull import fetch
 from provision.core.errors import HostError
 from provision.core.files import read_whole
 
-__all__ = ["Bundle", "build", "document", "ensure", "fetch", "import_archive", "listing", "plan", "verify"]
+__all__ = ["Bundle", "Images", "build", "document", "ensure", "fetch", "import_archive", "listing", "plan", "verify"]
 
 
-def ensure(report: Callable[[str], None]) -> Bundle:
+def ensure(report: Callable[[str], None], images: Images) -> Bundle:
     """The bundle for this checkout, from the cache or made now; `report` gets a line for each step.
+
+    Its node image is among `images` then.
 
     Raises HostError or CommandError with its remedy; what was made until then is kept for the next run.
     """
-    return Maker.here().ensure(report)
+    return Maker.here().ensure(report, images)
 
 
 def build(component: str, report: Callable[[str], None]) -> Path:

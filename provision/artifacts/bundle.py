@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from provision.artifacts import bpf_object, golang
 from provision.artifacts.images import ImageMaker
@@ -16,7 +16,6 @@ from provision.artifacts.sources import Choice, choose
 from provision.artifacts.sources.go_modules import GoModules
 from provision.artifacts.store import Item, Report, Store, damage, key_of, text_digest, verify
 from provision.artifacts.versions import Versions, load_images, load_versions
-from provision.providers.podman.cli import Podman
 
 DOCUMENT = "bundle.json"
 # Folder of the bundle: (component, its commands; all of them where none is named).
@@ -30,7 +29,7 @@ _CONTENT = {
 class Bundle:
     """What `ensure` returns: `path` has bin/, cni/, bpf/, images.tar and bundle.json; `versions` is by component.
 
-    `source` and `reason` say where it came from; `node_image` is a name in mcastlab's Podman storage.
+    `source` and `reason` say where it came from; `node_image` is a name in the storage that `ensure` was given.
     """
 
     path: Path
@@ -49,6 +48,18 @@ class Bundle:
         """Image reference by role, for instance `tools` or `kube-apiserver`."""
         images: dict[str, str] = self.document()["images"]
         return images
+
+
+class Images(Protocol):
+    """Where images are kept that hosts are made of."""
+
+    def has_image(self, name: str) -> bool:
+        """Whether the image is there."""
+        ...
+
+    def load(self, archive: Path) -> None:
+        """Take the image in the file."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -76,12 +87,12 @@ class Maker:
         key = key_of(parts=parts, content=repr(_CONTENT), script=text_digest(Path(__file__)))
         return Item("bundle", key, "bundle", folder="bundles")
 
-    def ensure(self, report: Report, podman: Podman | None = None) -> Bundle:
-        """The bundle, and its node image in Podman; makes what is missing, damaged or of other inputs."""
+    def ensure(self, report: Report, images: Images) -> Bundle:
+        """The bundle, and its node image among `images`; makes what is missing, damaged or of other inputs."""
         cached = self.store.has(self.item)
         path = self.store.ensure(self.item, lambda folder: self._make(folder, report), report)
         document = json.loads((path / DOCUMENT).read_text())
-        self._load_node(document["node_image"], podman or Podman(), report)
+        self._load_node(document["node_image"], images, report)
         built = document["source"]
         reason = f"made earlier from {built}, and no input has changed" if cached else self.choice.reason
         return Bundle(
@@ -146,13 +157,13 @@ class Maker:
             "node_image": _load(node / "image.json")["name"],
         }
 
-    def _load_node(self, name: str, podman: Podman, report: Report) -> None:
-        """Bring the node image into Podman's storage, from the cache, where it is not there or no longer."""
-        if podman.has_image(name):
+    def _load_node(self, name: str, images: Images, report: Report) -> None:
+        """Bring the node image in, from the cache, where it is not there or no longer."""
+        if images.has_image(name):
             return
         archive = self.images.node(report) / "node.tar"
         report("node image: loading it into Podman")
-        podman.run(["load", "--quiet", "--input", str(archive)], timeout=600)
+        images.load(archive)
 
 
 def _commands(part: Path) -> list[str]:

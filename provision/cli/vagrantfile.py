@@ -13,6 +13,7 @@ from provision.core.paths import StateDir
 from provision.core.progress import Progress, console
 from provision.core.typed import Typed
 from provision.pipeline.run import RunState
+from provision.providers.podman.cli import Podman
 from provision.providers.vagrant import made
 from provision.providers.vagrant.given import GivenMachines
 from provision.providers.vagrant.provider import VagrantProvider
@@ -23,7 +24,7 @@ def prepare(lab_file: Path) -> None:
     lab = config.load(lab_file if lab_file.exists() else None)
     progress = Progress(console(stderr=True), typed=_typed(lab_file))
     with progress.stage("artifacts") as line:
-        bundle = artifacts.ensure(progress.report)
+        bundle = artifacts.ensure(progress.report, Podman())
         line.summary = f"{bundle.source}: {bundle.reason}"
     made.write(lab, StateDir.of(lab_file, lab.name), bundle.node_image, bundle.path)
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from provision import artifacts
 from provision.core.errors import InputError
 from provision.core.progress import Progress, Verbosity, console
+from provision.providers.podman.cli import Podman
 
 
 def build(verbosity: Verbosity, *, with_box: bool = False) -> None:
@@ -23,7 +24,7 @@ def build(verbosity: Verbosity, *, with_box: bool = False) -> None:
         print(made.file)
         return
     with progress.stage("artifacts") as line:
-        bundle = artifacts.ensure(progress.report)
+        bundle = artifacts.ensure(progress.report, Podman())
         line.summary = f"{bundle.source}: {bundle.reason}"
     print(bundle.path)
 

@@ -14,8 +14,9 @@ from provision.core.errors import InputError
 from provision.core.lock import lab_lock
 from provision.core.progress import Progress, Verbosity, console
 from provision.core.typed import Typed
+from provision.pipeline.publish import publish
 from provision.pipeline.run import RunState
-from provision.report import publish
+from provision.providers.podman.cli import Podman
 
 
 def check(
@@ -85,7 +86,7 @@ def _named(names: Sequence[str], namespace: str | None, *, every: bool) -> Seque
 def _attach(lab: Lab, state: RunState) -> None:
     """Find the running lab again: its machines and artifacts; raises HostError when it is not up."""
     state.find(lab)
-    state.bundle = artifacts.ensure(state.progress.report)
+    state.bundle = artifacts.ensure(state.progress.report, Podman())
 
 
 def list_checks() -> None:

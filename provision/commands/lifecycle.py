@@ -19,8 +19,8 @@ from provision.core.progress import Progress, console
 from provision.core.typed import Typed
 from provision.networks import attacher
 from provision.pipeline import order as pipeline
+from provision.pipeline.publish import publish
 from provision.pipeline.run import RunState
-from provision.report import publish
 
 
 def what_next(lab: Lab, typed: Typed) -> list[tuple[str, str]]:

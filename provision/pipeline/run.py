@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from provision.config import Lab
 from provision.core.errors import HostError, InputError
@@ -15,7 +15,18 @@ from provision.providers.base import Provider
 if TYPE_CHECKING:
     from provision.artifacts import Bundle
     from provision.checks.result import Result
-    from provision.pipeline.early import EarlyChecks
+
+
+class Begun(Protocol):
+    """Checks that were begun beside the stages before them."""
+
+    def results(self) -> list[Result]:
+        """What they found."""
+        ...
+
+    def withdraw(self) -> None:
+        """Stop them: something has changed meanwhile."""
+        ...
 
 
 @dataclass
@@ -28,7 +39,7 @@ class RunState:
     bundle: Bundle | None = None
     machines: list[Machine] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
-    early: EarlyChecks | None = None
+    early: Begun | None = None
 
     def withdraw_early(self) -> None:
         """Have the checks run anew, after whatever was changed, if they have begun already."""

@@ -1,4 +1,4 @@
-"""Making a report from what the stages of a run left in its state."""
+"""Making a report from the record of a run."""
 
 from __future__ import annotations
 
@@ -7,32 +7,24 @@ from datetime import UTC, datetime, timedelta
 
 from provision.checks.result import Result
 from provision.config import Lab
-from provision.core.errors import HostError
 from provision.multicast.macvlan import SHARED
-from provision.networks import attacher
-from provision.pipeline.run import RunState
-from provision.report.model import Artifacts, Attacher, CheckLine, FigureLine, HostLine, Report, StageTime
+from provision.report.model import CheckLine, FigureLine, HostLine, Report, StageTime
+from provision.report.record import RunRecord
 
 
-def make_report(lab: Lab, state: RunState) -> Report:
-    """The report of the run that `state` belongs to; raises HostError before the artifacts are known."""
-    bundle = state.bundle
-    if bundle is None:
-        raise HostError("A report was asked for before the stage 'artifacts'")
-    choice = attacher.choose(lab)
-    checks = tuple(check_line(result) for result in state.results)
-    stages = state.progress.stages
-    ages = [time.monotonic() - stage.started for stage in stages] + [result.seconds for result in state.results]
+def make_report(lab: Lab, record: RunRecord) -> Report:
+    """The report of a run."""
+    checks = tuple(check_line(result) for result in record.results)
+    stages = record.stages
+    ages = [time.monotonic() - stage.started for stage in stages] + [result.seconds for result in record.results]
     started = datetime.now(UTC) - timedelta(seconds=max(ages, default=0.0))
     return Report(
         lab=lab.name,
-        provider=state.provider.name,
+        provider=record.provider,
         started=started.isoformat(timespec="seconds"),
         passed=bool(checks) and not any(check.status == "failed" for check in checks),
-        attacher=Attacher(name=choice.name, reason=choice.reason),
-        artifacts=Artifacts(
-            source=bundle.source, reason=bundle.reason, digest=bundle.digest, versions=dict(bundle.versions)
-        ),
+        attacher=record.attacher,
+        artifacts=record.artifacts,
         hosts=tuple(
             HostLine(
                 name=host.name,

@@ -17,6 +17,7 @@ import yaml
 
 from provision import artifacts, config
 from provision.core.paths import ROOT
+from provision.providers.podman.cli import Podman
 from tests import debian13
 from tests.bare_metal import BareHost, Fleet, fleet
 
@@ -45,7 +46,7 @@ def write_inventory(hosts: Fleet) -> Path:
     (folder / "hosts.ini").write_text(lines)
     variables = folder / "group_vars" / "all.yml"
     given = yaml.safe_load(variables.read_text())
-    given["mcastlab_bundle_source"] = str(artifacts.ensure(lambda _line: None).path)
+    given["mcastlab_bundle_source"] = str(artifacts.ensure(lambda _line: None, Podman()).path)
     given |= {"mcastlab_lan_subnet": f"{NET}.0/24", "mcastlab_lan_subnet6": f"{NET6}:/64"}
     variables.write_text(yaml.safe_dump(given))
     return folder

@@ -1,0 +1,1 @@
+"""The stages of `up`, one file each; `pipeline.order` has them in their order."""

@@ -58,6 +58,10 @@ class Podman:
         """Whether the storage holds the image `name`."""
         return self.run(["image", "exists", name], check=False).returncode == 0
 
+    def load(self, archive: Path) -> None:
+        """Take the image in the file `archive`."""
+        self.run(["load", "--quiet", "--input", str(archive)], timeout=600)
+
     def remove_containers(self, names: Sequence[str]) -> None:
         """Remove these containers, running or not, and their anonymous volumes; raises WaitError where one stays.
 

@@ -11,10 +11,10 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from provision import config
 from provision.artifacts.store import key_of
@@ -24,10 +24,8 @@ from provision.configure.inventory import inventory
 from provision.core.lock import FileLock, held
 from provision.core.paths import ROOT, StateDir, cache_dir
 from provision.core.run import as_root, run
+from provision.hosts.machine import Machine
 from provision.providers.podman.cli import Podman
-
-if TYPE_CHECKING:
-    from provision.providers.podman.provider import PodmanProvider
 
 LABEL = "mcastlab.image"
 _REPOSITORY = "localhost/mcastlab/node-ready"
@@ -63,18 +61,36 @@ class NodeImage:
     volume: str
 
 
-def ensure(podman: Podman, base: str, bundle: Path, facts: Mapping[str, Any], report: Report) -> NodeImage:
-    """The image made of `base` and the bundle at `bundle`, from Podman's storage or made now; `facts` are node_facts().
+class NodeMaker(Protocol):
+    """Who makes the one node of `image_lab`, a provider by Podman."""
+
+    podman: Podman
+    state: StateDir
+
+    def up(self, lab: Lab, node_image: str, bundle: Path, report: Report) -> list[Machine]: ...
+
+    def down(self, lab: Lab) -> list[str]: ...
+
+    def node_facts(self) -> dict[str, Any]: ...
+
+    def container(self, host: Host) -> str: ...
+
+    def volume(self, host: Host) -> str: ...
+
+
+def ensure(maker: NodeMaker, base: str, bundle: Path, report: Report) -> NodeImage:
+    """The image made of `base` and the bundle at `bundle`, from Podman's storage or made now.
 
     Raises HostError or CommandError where it cannot be made, WaitError where another process takes too long.
     """
-    key = key_of(base=base, bundle=bundle.name, facts=dict(facts), files=_digests(), lab=_LAB)
+    podman = maker.podman
+    key = key_of(base=base, bundle=bundle.name, facts=maker.node_facts(), files=_digests(), lab=_LAB)
     found = NodeImage(f"{_REPOSITORY}:{key}", f"mcastlab-image-{key}")
     if not _there(podman, found):
         with held(_lock_file(), "node image", report, _WAIT_SECONDS):
             if not _there(podman, found):
                 report("node image: letting the roles make it, once (about 40 s)")
-                _make(podman, found, base, bundle, report)
+                _make(maker, found, base, bundle, report)
                 _prune(podman)
     return found
 
@@ -84,18 +100,18 @@ def seed(podman: Podman, image: NodeImage, volume: str) -> None:
     run(as_root(["sh", "-c", _LINK, "link", _place(podman, image.volume), _place(podman, volume)]), timeout=120)
 
 
-def sweep(podman: Podman) -> None:
+def sweep(maker: NodeMaker) -> None:
     """Remove what a killed run left of a node that was to become an image; one that is being made stays."""
     lock = FileLock(_lock_file())
     try:
         if lock.take(f"process {os.getpid()}"):
-            _maker(podman).down(image_lab())
+            maker.down(image_lab())
     finally:
         lock.release()
 
 
-def _make(podman: Podman, found: NodeImage, base: str, bundle: Path, report: Report) -> None:
-    lab, maker = image_lab(), _maker(podman)
+def _make(maker: NodeMaker, found: NodeImage, base: str, bundle: Path, report: Report) -> None:
+    lab, podman = image_lab(), maker.podman
     maker.down(lab)
     try:
         machines = maker.up(lab, base, bundle, report)
@@ -114,12 +130,6 @@ def _make(podman: Podman, found: NodeImage, base: str, bundle: Path, report: Rep
     finally:
         maker.down(lab)
         shutil.rmtree(maker.state.path, ignore_errors=True)
-
-
-def _maker(podman: Podman) -> PodmanProvider:
-    from provision.providers.podman.provider import PodmanProvider
-
-    return PodmanProvider(image_lab(), StateDir(cache_dir() / "tmp" / "node-image"), podman, prepared=False)
 
 
 def _there(podman: Podman, found: NodeImage) -> bool:

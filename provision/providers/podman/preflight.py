@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from provision.config import Lab
+from provision.config import Host, Lab
 from provision.core.errors import CommandError, HostError, InputError, McastlabError
 from provision.core.paths import cache_dir
 from provision.core.run import as_root, run
 from provision.hosts.firewall import drops
 from provision.providers import programs
-
-if TYPE_CHECKING:
-    from provision.providers.podman.provider import PodmanProvider
+from provision.providers.podman.cli import Podman
+from provision.providers.podman.names import LABEL
 
 Probe = Callable[[], Iterable[McastlabError]]
 
@@ -48,7 +47,19 @@ _KERNEL = (
 )
 
 
-def problems(lab: Lab, provider: PodmanProvider) -> list[McastlabError]:
+class OnPodman(Protocol):
+    """What is asked of the provider: its Podman, and what its lab's parts are called."""
+
+    podman: Podman
+
+    def bridges(self) -> frozenset[str]: ...
+
+    def containers(self, lab: Lab) -> dict[str, dict[str, Any]]: ...
+
+    def container(self, host: Host) -> str: ...
+
+
+def problems(lab: Lab, provider: OnPodman) -> list[McastlabError]:
     """Every reason why the lab could not come up here."""
     basic = [*_privilege(), *_missing_tools()]
     if basic:
@@ -108,7 +119,7 @@ def _missing_tools() -> Iterable[McastlabError]:
             )
 
 
-def _podman(provider: PodmanProvider) -> Iterable[McastlabError]:
+def _podman(provider: OnPodman) -> Iterable[McastlabError]:
     done = provider.podman.run(["info", "--format", "json"], check=False)
     if done.returncode != 0:
         yield HostError(
@@ -176,10 +187,8 @@ def _subnets(lab: Lab, own: frozenset[str]) -> Iterable[McastlabError]:
                 yield from _overlaps(lab, route["dst"], f"which this machine has on '{route.get('dev')}'")
 
 
-def _other_labs(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:
+def _other_labs(lab: Lab, provider: OnPodman) -> Iterable[McastlabError]:
     """Networks of other labs: this machine has no route to a lab's LAN, and no bridge of one that is stopped."""
-    from provision.providers.podman.provider import LABEL  # here: it imports this module in turn
-
     for network in json.loads(provider.podman.run(["network", "ls", "--format", "json"]).stdout or "[]"):
         owner = network.get("labels", {}).get(LABEL)
         if owner not in (None, lab.name):
@@ -198,7 +207,7 @@ def _overlaps(lab: Lab, text: str, whose: str) -> Iterable[McastlabError]:
             )
 
 
-def _names(lab: Lab, provider: PodmanProvider) -> Iterable[McastlabError]:
+def _names(lab: Lab, provider: OnPodman) -> Iterable[McastlabError]:
     ours = provider.containers(lab)
     for host in lab.hosts:
         name = provider.container(host)

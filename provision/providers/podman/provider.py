@@ -13,7 +13,7 @@ from typing import Any
 from provision.config import Host, Lab
 from provision.core.errors import HostError, InputError, McastlabError
 from provision.core.files import read_whole, write_whole
-from provision.core.paths import BUNDLE_DIR, StateDir
+from provision.core.paths import BUNDLE_DIR, StateDir, cache_dir
 from provision.hosts.machine import Machine
 from provision.providers.base import MachineStatus
 from provision.providers.podman import image as podman_image
@@ -21,11 +21,9 @@ from provision.providers.podman.cli import Podman, bridge_name, mac_address
 from provision.providers.podman.image import NodeImage
 from provision.providers.podman.keys import hand_over, make_key
 from provision.providers.podman.lan import ANNOTATION, LanPorts, network_args, set_snooping
+from provision.providers.podman.names import BUNDLE_LABEL, FOLDER_LABEL, LABEL, SETTINGS_LABEL
+from provision.providers.podman.preflight import problems
 
-LABEL = "mcastlab.lab"
-FOLDER_LABEL = "mcastlab.folder"
-_BUNDLE_LABEL = "mcastlab.bundle"
-_SETTINGS_LABEL = "mcastlab.settings"
 _FIRST_ADDRESS = 11  # of the management network, as on the LAN
 
 # With cgroup version 1, Podman puts this machine's whole systemd hierarchy over the container's own part of it, and the
@@ -47,9 +45,12 @@ class PodmanProvider:
         self.prefix = f"mcastlab-{lab.name}"
         self._ports = LanPorts(self.podman, f"{self.prefix}-lan")
 
-    def preflight(self, lab: Lab) -> list[McastlabError]:
-        from provision.providers.podman.preflight import problems
+    @classmethod
+    def image_maker(cls, podman: Podman) -> PodmanProvider:
+        """Makes the node that becomes the image of others (`image`)."""
+        return cls(podman_image.image_lab(), StateDir(cache_dir() / "tmp" / "node-image"), podman, prepared=False)
 
+    def preflight(self, lab: Lab) -> list[McastlabError]:
         return problems(lab, self)
 
     def up(self, lab: Lab, node_image: str, bundle: Path, report: Callable[[str], None]) -> list[Machine]:
@@ -113,7 +114,7 @@ class PodmanProvider:
             removed += [f"{kind} {name}" for name in names]
         removed += self._ports.forget()
         if self.prepared:
-            podman_image.sweep(self.podman)
+            podman_image.sweep(self.image_maker(self.podman))
             self.podman.release()
         return removed
 
@@ -159,7 +160,7 @@ class PodmanProvider:
         return {"in_container": True, "from_image": True, **kernel}
 
     def _image(self, base: str, bundle: Path, report: Callable[[str], None]) -> NodeImage:
-        return podman_image.ensure(self.podman, base, bundle, self.node_facts(), report)
+        return podman_image.ensure(self.image_maker(self.podman), base, bundle, report)
 
     def _make_container(self, lab: Lab, host: Host, base: str, bundle: Path, image: NodeImage | None) -> None:
         """With `image` from that and its volume, else from the image `base` and an empty volume."""
@@ -172,13 +173,13 @@ class PodmanProvider:
 
     def _ensure_running(self, lab: Lab, host: Host, found: dict[str, Any], bundle: Path) -> None:
         settings = _settings(lab, host)
-        if found["Labels"].get(_SETTINGS_LABEL) != settings:
+        if found["Labels"].get(SETTINGS_LABEL) != settings:
             raise InputError(
-                f"Host '{host.name}' runs with other settings ({found['Labels'].get(_SETTINGS_LABEL)}) than"
+                f"Host '{host.name}' runs with other settings ({found['Labels'].get(SETTINGS_LABEL)}) than"
                 f" lab.yml now gives ({settings})",
                 remedy="Run `mcastlab down`, then `mcastlab up`",
             )
-        if (made_from := found["Labels"].get(_BUNDLE_LABEL)) != bundle.name:
+        if (made_from := found["Labels"].get(BUNDLE_LABEL)) != bundle.name:
             raise HostError(
                 f"Host '{host.name}' was made from bundle '{made_from}', and the artifacts are now '{bundle.name}'",
                 remedy="Run `mcastlab down`, then `mcastlab up`",
@@ -193,8 +194,8 @@ class PodmanProvider:
         lan = f"{self.prefix}-lan:interface_name={lab.lan.interface},ip={host.address},mac={mac_address(name, 'lan')}"
         if lab.dual_stack and host.address6:
             lan += f",ip6={host.address6}"
-        labels = {LABEL: lab.name, FOLDER_LABEL: str(self.state.path), _SETTINGS_LABEL: _settings(lab, host)}
-        labels[_BUNDLE_LABEL] = bundle.name
+        labels = {LABEL: lab.name, FOLDER_LABEL: str(self.state.path), SETTINGS_LABEL: _settings(lab, host)}
+        labels[BUNDLE_LABEL] = bundle.name
         args = ["run", "-d", "--name", name, "--hostname", host.name, "--privileged", "--systemd=always"]
         # Without a cgroup namespace kubelet sees the paths of this machine; the default of 2048 processes
         # would be shared by every pod of the node.

@@ -12,7 +12,7 @@ from provision.artifacts import rootfs
 from provision.artifacts.bundle import Bundle, Maker
 from provision.artifacts.store import Item, dies_with_us, key_of, text_digest
 from provision.core.errors import HostError
-from provision.core.paths import ROOT, StateDir, cache_dir
+from provision.core.paths import ROOT
 from provision.core.run import as_root, run
 from provision.providers.podman import image as podman_image
 from provision.providers.podman.cli import Podman
@@ -61,7 +61,7 @@ def find() -> Box | None:
 def ensure(report: Callable[[str], None]) -> Box:
     """The box of this checkout, from the cache or made now (about two minutes). Raises HostError or CommandError."""
     maker = Maker.here()
-    bundle = maker.ensure(report)
+    bundle = maker.ensure(report, Podman())
 
     def make_root(folder: Path) -> None:
         spec = maker.images.spec.roots["box"]
@@ -80,8 +80,7 @@ def _unpacked(bundle: Bundle, report: Callable[[str], None]) -> Path:
     Unpacking them in a machine that is emulated would be most of what it does.
     """
     podman = Podman()
-    facts = PodmanProvider(podman_image.image_lab(), StateDir(cache_dir()), podman).node_facts()
-    image = podman_image.ensure(podman, bundle.node_image, bundle.path, facts, report)
+    image = podman_image.ensure(PodmanProvider.image_maker(podman), bundle.node_image, bundle.path, report)
     return Path(podman.run(["volume", "inspect", "--format", "{{.Mountpoint}}", image.volume]).stdout.strip())
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from provision.config import Lab
 from provision.core.errors import HostError, McastlabError
@@ -13,20 +12,17 @@ from provision.providers.podman import preflight as podman_preflight
 from provision.providers.vagrant.door import version
 from provision.providers.vagrant.networks import bridges
 
-if TYPE_CHECKING:
-    from provision.providers.vagrant.provider import VagrantProvider
-
 _OLDEST = (2, 3, 0)  # triggers in Ruby, networks of the Docker provider
 _OLDEST_LIBVIRT = (0, 11, 2)
 _LIBVIRT = "vagrant-libvirt"
 
 
-def problems(lab: Lab, provider: VagrantProvider) -> list[McastlabError]:
-    """Every reason why the lab could not come up here."""
+def problems(lab: Lab, machines: Callable[[], str]) -> list[McastlabError]:
+    """Every reason why the lab could not come up here; `machines` chooses what makes them, or raises."""
     if basic := list(_vagrant()):
         return basic  # the rest could only repeat these
     try:
-        kind = provider.choice.name
+        kind = machines()
     except McastlabError as error:
         return [error]
     if kind == "docker":

@@ -49,7 +49,7 @@ class VagrantProvider:
     def preflight(self, lab: Lab) -> list[McastlabError]:
         from provision.providers.vagrant.preflight import problems
 
-        return problems(lab, self)
+        return problems(lab, lambda: self.choice.name)
 
     def up(self, lab: Lab, node_image: str, bundle: Path, report: Callable[[str], None]) -> list[Machine]:
         """Raises CommandError with what Vagrant or its provider said, verbatim."""

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from provision.checks.verdict import judge
-from provision.traffic.observe import Observation
 from provision.traffic.iperf import DATAGRAM_BYTES, Reception, Sent
+from provision.traffic.observe import Observation
 
 GOOD = Observation(
     group="224.0.67.67",
