@@ -6,9 +6,12 @@ import-linter holds the order itself (pyproject.toml, `make lint`); here is what
 from __future__ import annotations
 
 import ast
+import re
+import tomllib
 from pathlib import Path
 
-PROVISION = Path(__file__).resolve().parents[3] / "provision"
+ROOT = Path(__file__).resolve().parents[3]
+PROVISION = ROOT / "provision"
 
 
 def modules() -> dict[str, Path]:
@@ -60,3 +63,12 @@ def test_no_module_stands_loose_at_the_root() -> None:
 def test_every_room_says_what_it_is_for() -> None:
     for path in PROVISION.rglob("__init__.py"):
         assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+def test_the_page_lists_the_rooms_in_their_order() -> None:
+    """docs/architecture.md from the lowest, the contract from the highest; and there is no other room."""
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    layers = [layer.removeprefix("provision.") for layer in contract["layers"]]
+    page = (ROOT / "docs" / "architecture.md").read_text().partition("## The rooms")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE) == layers[::-1]
+    assert {path.name for path in PROVISION.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(layers)
