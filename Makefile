@@ -4,7 +4,7 @@ SHELL := /bin/bash
 LAB ?= lab.yml
 MCASTLAB := .venv/bin/mcastlab
 
-.PHONY: help up down test test-vm test-policy-vm lint unit integration molecule e2e kills lock install
+.PHONY: help up down test test-vm test-policy-vm lint unit integration molecule e2e kills docs lock install
 
 help:  ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -41,6 +41,10 @@ kills:  ## Kill `up` at 20 moments; half an hour; writes docs/kills.md
 molecule:  ## Every role on hosts of its own: converge, idempotence, verify
 	@scripts/install dev
 	@scripts/molecule --all
+
+docs:  ## The pages as a site, in build/site; fails on a link that leads nowhere
+	@scripts/install dev
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 
 lock:  ## Write the locked, hashed requirements anew from pyproject.toml
 	@scripts/lock

@@ -1,1 +1,6 @@
-"""mcastlab: a Kubernetes multicast lab. The rooms, lowest first, and who may import whom, stand in pyproject.toml."""
+"""mcastlab: a Kubernetes multicast lab. Its rooms, and who may import whom, stand in pyproject.toml.
+
+The version stands here alone: the package, the collection and the changelog are held to it.
+"""
+
+__version__ = "0.2.0"

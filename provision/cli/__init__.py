@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+from provision import __version__
 from provision.cli import artifacts, check, demo, lab, load, look, multicast
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ app.add_typer(demo.app, name="demo")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"mcastlab {version('mcastlab')}")
+        print(f"mcastlab {__version__}")
         raise typer.Exit
 
 

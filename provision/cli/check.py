@@ -37,7 +37,7 @@ def check(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...",
+            metavar="NAME",
             help="Checks, or groups of them (lan, namespace); those of `up` if none.",
             autocompletion=_check_names,
         ),

@@ -27,7 +27,7 @@ def load(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[IMAGE]...",
+            metavar="IMAGE",
             help="Archives (docker-archive or OCI layout, also with gzip), names of podman's or docker's images, or -.",
             autocompletion=_images,
         ),

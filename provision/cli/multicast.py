@@ -12,10 +12,12 @@ from provision.core.typed import Typed
 
 app = typer.Typer(help="Multicast by namespace, on any cluster: on, off, and how it stands.", no_args_is_help=True)
 
-Namespaces = Annotated[list[str], typer.Argument(metavar="NAMESPACE...", help="Namespaces; all of them or none.")]
+Namespaces = Annotated[list[str], typer.Argument(metavar="NAMESPACE", help="Namespaces; all of them or none.")]
 
 
-@app.command("enable", epilog="Examples: mcastlab multicast enable app · … enable app --kubeconfig FILE")
+@app.command(
+    "enable", epilog="Examples: mcastlab multicast enable app · mcastlab multicast enable app --kubeconfig FILE"
+)
 def enable(
     namespaces: Namespaces,
     kubeconfig: Kubeconfig = None,
@@ -50,7 +52,7 @@ def disable(
 @app.command("status", epilog="Examples: mcastlab multicast status · mcastlab multicast status app --json")
 def status(
     namespaces: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAMESPACE]...", help="Namespaces; all with an annotation if none.")
+        list[str] | None, typer.Argument(metavar="NAMESPACE", help="Namespaces; all with an annotation if none.")
     ] = None,
     kubeconfig: Kubeconfig = None,
     lab: LabFile = None,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import version
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from provision import __version__
 from provision.cli import app
 
 RUN = CliRunner()
@@ -25,7 +25,7 @@ def commands() -> list[list[str]]:
 
 
 def test_the_version_is_the_packages() -> None:
-    assert RUN.invoke(app, ["--version"]).output == f"mcastlab {version('mcastlab')}\n"
+    assert RUN.invoke(app, ["--version"]).output == f"mcastlab {__version__}\n"
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
