@@ -44,7 +44,7 @@ module Mcastlab
 
   # Runs `python -m provision.cli.vagrantfile ARGUMENTS` in the foreground; raises with its exit code.
   def self.python(*arguments)
-    python = File.join(ROOT, ".venv", "bin", "python")
+    python = ENV["MCASTLAB_PYTHON"] || File.join(ROOT, ".venv", "bin", "python")
     unless File.executable?(python)
       raise Failed, message: "mcastlab is not installed in this checkout\n  remedy: make install"
     end

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from provision import __version__
-from provision.cli import artifacts, check, demo, lab, load, look, multicast
+from provision.cli import artifacts, check, demo, init, lab, load, look, multicast
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.add_typer(init.app)
 app.add_typer(lab.app)
 app.add_typer(check.app)
 app.add_typer(look.app)

@@ -19,8 +19,9 @@ from provision.config.models import HostSsh, Lab
 from provision.config.source import Finding, KeyPath, Source, read
 from provision.config.tenants import Tenant
 from provision.core.errors import Problems
+from provision.core.paths import ROOT
 
-DEFAULTS_FILE = Path(__file__).resolve().parent / "defaults.yml"
+DEFAULTS_FILE = ROOT / "provision" / "config" / "defaults.yml"
 
 # What a network takes over from the LAN where it says nothing itself.
 FROM_LAN: dict[KeyPath, KeyPath] = {("master",): ("lan", "interface"), ("ipam", "subnet"): ("lan", "subnet")}

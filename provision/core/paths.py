@@ -1,4 +1,4 @@
-"""Where things are: the checkout, the user's cache, and one lab's state folder."""
+"""Where things are: roles, agents and the like, the user's cache, and one lab's state folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 
 from provision.core.errors import HostError
 
-ROOT = Path(__file__).resolve().parents[2]
+_PACKAGE = Path(__file__).resolve().parents[1]
+# Of all that is not this package: a wheel has it in assets/ (pyproject.toml), a checkout beside the package.
+ROOT = _PACKAGE / "assets" if (_PACKAGE / "assets").is_dir() else _PACKAGE.parent
 BUNDLE_DIR = "/opt/mcastlab/bundle"  # on a host of a lab
 CTR = (f"{BUNDLE_DIR}/bin/ctr", "--namespace=k8s.io")  # containerd's command there, for the kubelet's containers
 

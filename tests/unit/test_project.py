@@ -29,7 +29,7 @@ def galaxy() -> dict[str, Any]:
 def test_the_version_stands_in_the_package_alone() -> None:
     read = pyproject()
     assert read["project"]["dynamic"] == ["version"]
-    assert read["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "provision.__version__"}
+    assert read["tool"]["hatch"]["version"] == {"path": "provision/__init__.py"}
     assert galaxy()["version"] == __version__
 
 
@@ -51,7 +51,6 @@ def test_the_licence_is_apaches_own_text_and_named_everywhere() -> None:
 
 def test_the_package_says_that_it_has_types() -> None:
     assert (ROOT / "provision" / "py.typed").exists()
-    assert "py.typed" in pyproject()["tool"]["setuptools"]["package-data"]["provision"]
 
 
 def test_one_repository_is_named() -> None:

@@ -175,5 +175,6 @@ def image_lab() -> Lab:
 
 def _digests() -> dict[str, str]:
     files = [file for place in _INPUTS for file in sorted([ROOT / place, *(ROOT / place).rglob("*")]) if file.is_file()]
-    files = [Path(__file__), *(file for file in files if file.suffix != ".pyc")]
-    return {str(file.relative_to(ROOT)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    paths = {str(file.relative_to(ROOT)): file for file in files if file.suffix != ".pyc"}
+    paths[__name__] = Path(__file__)  # by that name wherever the package stands: a wheel and a checkout share images
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from vagrant import Vagrant
 _SECONDS = {"up": 2400.0, "destroy": 300.0}
 _OTHERS_SECONDS = 120.0
 _API_PORT = 6443
+_PYTHON = {"MCASTLAB_PYTHON": sys.executable}  # what the Vagrantfile calls is this very mcastlab
 _ANSWER_WHEN_ASKED = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
 
 
@@ -27,7 +29,7 @@ class VagrantDoor(Vagrant):  # type: ignore[misc]
     """
 
     def __init__(self, env: Mapping[str, str], report: Callable[[str], None] | None = None) -> None:
-        super().__init__(root=str(ROOT), env={**os.environ, **_ANSWER_WHEN_ASKED, **env})
+        super().__init__(root=str(ROOT), env={**os.environ, **_ANSWER_WHEN_ASKED, **_PYTHON, **env})
         self._report = report
 
     def endpoints(self) -> dict[str, tuple[str, int]]:

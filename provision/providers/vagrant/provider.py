@@ -14,7 +14,7 @@ from provision import config
 from provision.config import Lab
 from provision.core.errors import McastlabError
 from provision.core.files import write_whole
-from provision.core.paths import ROOT, StateDir
+from provision.core.paths import StateDir
 from provision.hosts.machine import Machine
 from provision.providers.base import MachineStatus
 from provision.providers.podman.cli import Podman
@@ -87,7 +87,7 @@ class VagrantProvider:
             with self._environment() as environment:
                 VagrantDoor(environment).destroy()
         removed += remove_leftovers(self.podman, lab)
-        if self._folder == ROOT / ".vagrant":
+        if self._folder.name == ".vagrant":
             shutil.rmtree(self._folder, ignore_errors=True)
         return removed
 
@@ -104,10 +104,10 @@ class VagrantProvider:
 
     @cached_property
     def _folder(self) -> Path:
-        """Where Vagrant keeps its machines' ids: for the checkout's own lab where `vagrant up` has them as well."""
-        own = ROOT / "lab.yml"
-        if self.state == StateDir.of(own, self.lab.name) and config.load(own).name == self.lab.name:
-            return ROOT / ".vagrant"
+        """Where Vagrant keeps its machines' ids: beside a Vagrantfile where `vagrant up` has them as well."""
+        own = self.state.path.parents[1]
+        if (own / "Vagrantfile").exists() and config.load(own / "lab.yml").name == self.lab.name:
+            return own / ".vagrant"
         return self.state.path / "vagrant"
 
     @property
