@@ -13,7 +13,7 @@ from pathlib import Path
 
 DEFAULT_LAB_FILE = Path("lab.yml")
 _SUGGESTED = re.compile(r"`mcastlab ([^`]+)`")
-_OF_NO_LAB = ("artifacts",)
+_OF_NO_LAB = ("artifacts", "init")
 _OF_ANY_PROVIDER = ("demo", "multicast")
 _OF_ANY_CLUSTER = ("check", "demo", "multicast")
 

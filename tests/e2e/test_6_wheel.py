@@ -63,6 +63,9 @@ def test_a_lab_comes_up_from_it_and_goes(wheel: Path, tmp_path: Path) -> None:
         "PATH": f"{shadow}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin",
         "MCASTLAB_CACHE": str(cache_dir()),
         "LANG": os.environ.get("LANG", "C.UTF-8"),
+        # How Go reaches its modules here, and with it the cache's keys, is this machine's and no checkout's.
+        "GOENV": str(Path.home() / ".config/go/env"),
+        **{name: value for name, value in os.environ.items() if name.startswith("GO")},
     }
 
     def mcastlab(*args: str) -> str:
