@@ -32,7 +32,7 @@ class SupportsWrite(Protocol):
 
 
 @dataclass(frozen=True)
-class Found:
+class ArchivedImage:
     """An image of an archive: the names it is tagged with, the members with its configuration and layers."""
 
     names: tuple[str, ...]
@@ -52,18 +52,18 @@ class Archive:
         self._tar = tar
         self._members = {member.name.removeprefix("./"): member for member in tar.getmembers()}
 
-    def images(self, architecture: str) -> list[Found]:
+    def images(self, architecture: str) -> list[ArchivedImage]:
         """All images; of one made for several architectures, the one for `architecture`."""
         if "manifest.json" in self._members:
             return [
-                Found(tuple(item.get("RepoTags") or ()), item["Config"], tuple(item["Layers"]))
+                ArchivedImage(tuple(item.get("RepoTags") or ()), item["Config"], tuple(item["Layers"]))
                 for item in self._json("manifest.json")
             ]
         if "index.json" in self._members:
             return [self._described(item, architecture) for item in self._json("index.json")["manifests"]]
         raise self.wrong("It is no archive of an image: neither manifest.json nor index.json is in it")
 
-    def check(self, image: Found, architecture: str) -> str:
+    def check(self, image: ArchivedImage, architecture: str) -> str:
         """Read all of `image` and compare it with its digests; the SHA-256 of its configuration."""
         config = self._read(image.config)
         described = json.loads(config)
@@ -81,7 +81,7 @@ class Archive:
                     raise self.wrong(f"Layer '{name}' is damaged: its SHA-256 is not the one in the configuration")
         return hashlib.sha256(config).hexdigest()
 
-    def holds(self, image: Found, file: str) -> bool:
+    def holds(self, image: ArchivedImage, file: str) -> bool:
         """Whether a layer of `image` has `file`."""
         for name in image.layers:
             with self._layer(name) as stream, tarfile.open(fileobj=stream, mode="r|") as layer:
@@ -89,11 +89,11 @@ class Archive:
                     return True
         return False
 
-    def size(self, image: Found) -> int:
+    def size(self, image: ArchivedImage) -> int:
         """The bytes of its layers, as they are in the archive."""
         return sum(self._member(layer).size for layer in image.layers)
 
-    def write(self, image: Found, names: Sequence[str], target: SupportsWrite) -> None:
+    def write(self, image: ArchivedImage, names: Sequence[str], target: SupportsWrite) -> None:
         """Write `image` alone, tagged `names`, as a docker-archive.
 
         The manifest comes last: what is cut off is no image to anybody who reads it.
@@ -111,7 +111,7 @@ class Archive:
         """The error for something in this archive."""
         return InputError(problem, where=self.where, remedy=remedy or _AGAIN)
 
-    def _described(self, descriptor: Mapping[str, Any], architecture: str) -> Found:
+    def _described(self, descriptor: Mapping[str, Any], architecture: str) -> ArchivedImage:
         """The image that a descriptor of an OCI layout is about."""
         annotations = descriptor.get("annotations") or {}
         names = tuple(annotations[key] for key in _NAMES if key in annotations)
@@ -121,7 +121,7 @@ class Archive:
             if not fitting:
                 raise self.wrong(f"The image is not there for this machine's architecture, '{architecture}'")
             document = json.loads(self._read(_blob(fitting[0])))
-        return Found(names, _blob(document["config"]), tuple(_blob(layer) for layer in document["layers"]))
+        return ArchivedImage(names, _blob(document["config"]), tuple(_blob(layer) for layer in document["layers"]))
 
     def _json(self, name: str) -> Any:
         return json.loads(self._read(name))
@@ -201,7 +201,7 @@ def _linked(member: tarfile.TarInfo) -> str:
     return "/".join(path)
 
 
-def _numbered(image: Found) -> list[str]:
+def _numbered(image: ArchivedImage) -> list[str]:
     return [f"layer-{number}.tar" for number in range(len(image.layers))]
 
 

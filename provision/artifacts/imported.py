@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.artifacts.archive import Archive, Found, opened
+from provision.artifacts.archive import Archive, ArchivedImage, opened
 from provision.artifacts.golang import architecture
 from provision.artifacts.store import Item, Report, Store
 from provision.core.errors import InputError
@@ -104,7 +104,7 @@ def listing() -> list[tuple[str, str, str]]:
     return rows
 
 
-def _recognised(archive: Archive, wanted: str) -> tuple[str, Found]:
+def _recognised(archive: Archive, wanted: str) -> tuple[str, ArchivedImage]:
     images = archive.images(architecture())
     for kind in [wanted] if wanted else KINDS:
         for image in images:

@@ -3,7 +3,7 @@
 from provision.checks.registry import CHECKS, GROUPS, Check, select
 from provision.checks.result import Figure, Result, Status, require_none_failed
 from provision.checks.runner import CLEAN_UP, CheckRun
-from provision.traffic.testbed import Context
+from provision.traffic.testbed import Target
 
 __all__ = [
     "CHECKS",
@@ -11,10 +11,10 @@ __all__ = [
     "GROUPS",
     "Check",
     "CheckRun",
-    "Context",
     "Figure",
     "Result",
     "Status",
+    "Target",
     "require_none_failed",
     "select",
 ]

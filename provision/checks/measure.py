@@ -5,10 +5,10 @@ from __future__ import annotations
 from provision.checks.result import Figure, Outcome, failed
 from provision.checks.verdict import judge
 from provision.core.run import Completed
-from provision.traffic.observe import SLACK_SECONDS, Run, observe, wait_for_join
+from provision.traffic.observe import SLACK_SECONDS, Measurement, observe, wait_for_join
 
 
-def measure(run: Run) -> Outcome:
+def measure(run: Measurement) -> Outcome:
     """Wait for the join, send for the lab's check duration, and judge what was seen."""
     wait_for_join(run)
     if not run.receiver.running():
@@ -23,7 +23,7 @@ def measure(run: Run) -> Outcome:
     return Outcome(outcome.status, outcome.reason, figures, _evidence(run, sending.output, outcome))
 
 
-def _evidence(run: Run, sent: Completed, outcome: Outcome) -> tuple[str, ...]:
+def _evidence(run: Measurement, sent: Completed, outcome: Outcome) -> tuple[str, ...]:
     """The tools' own words; for a failure also what the kernels on both sides say of routes, members and filters."""
     passages = [
         f"sender, {run.sender.label}: {' '.join(sent.argv)}\n{sent.stdout}{sent.stderr}",

@@ -28,7 +28,7 @@ from provision.checks.namespace import (
 )
 from provision.checks.result import Outcome
 from provision.core.errors import InputError, McastlabError, Problems
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 
 GROUPS = {
     "cluster": "the cluster itself",
@@ -46,7 +46,7 @@ class Check:
 
     name: str
     summary: str
-    run: Callable[[Bench], Outcome]
+    run: Callable[[Testbed], Outcome]
     group: str = "cluster"
     usual: bool = True
     needs: tuple[str, ...] = ()

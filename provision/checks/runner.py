@@ -11,7 +11,7 @@ from provision.checks.registry import Check, select
 from provision.checks.result import Outcome, Result, failed, not_applicable
 from provision.core.errors import McastlabError
 from provision.core.typed import Typed
-from provision.traffic.testbed import Bench, Context
+from provision.traffic.testbed import Target, Testbed
 
 CLEAN_UP = "clean-up"
 # The usual ones all at once; of all, a few: each has pods of its own, and two cores would be too busy to count.
@@ -25,15 +25,15 @@ class CheckRun:
     for an unknown one. Whoever has one ends it by `results` or `cancel`; both remove the pods.
     """
 
-    def __init__(self, checks: Sequence[Check], bench: Bench) -> None:
+    def __init__(self, checks: Sequence[Check], testbed: Testbed) -> None:
         self._checks = checks
-        self._bench = bench
-        self._executor = ThreadPoolExecutor(max_workers=_at_once(checks, bench), thread_name_prefix="check")
-        self._running: list[Future[Result]] = [self._executor.submit(_run, check, bench) for check in checks]
+        self._bench = testbed
+        self._executor = ThreadPoolExecutor(max_workers=_at_once(checks, testbed), thread_name_prefix="check")
+        self._running: list[Future[Result]] = [self._executor.submit(_run, check, testbed) for check in checks]
 
     @classmethod
-    def begin(cls, names: Sequence[str], context: Context, *, every: bool = False) -> CheckRun:
-        return cls(select(names, every=every), Bench(context))
+    def begin(cls, names: Sequence[str], context: Target, *, every: bool = False) -> CheckRun:
+        return cls(select(names, every=every), Testbed(context))
 
     @property
     def settled(self) -> bool:
@@ -65,41 +65,41 @@ class CheckRun:
             self._bench.close(in_a_hurry=True)
 
 
-def _at_once(checks: Sequence[Check], bench: Bench) -> int:
+def _at_once(checks: Sequence[Check], testbed: Testbed) -> int:
     """How many checks run side by side.
 
     One where the node is emulated: starting the pods of all, its API server answers so late that kubelet restarts it.
     """
-    if bench.emulated:
+    if testbed.emulated:
         return 1
     return len(checks) if all(check.usual for check in checks) else min(len(checks), _FEW)
 
 
-def _clear(bench: Bench, on_result: Callable[[Result], None]) -> list[Result]:
+def _clear(testbed: Testbed, on_result: Callable[[Result], None]) -> list[Result]:
     """Remove what was made; a failure to do so is one more failed result, so that the others are not lost for it."""
     started = time.monotonic()
     try:
-        bench.close()
+        testbed.close()
     except McastlabError as error:
-        result = Result.of(CLEAN_UP, _failure(error, bench.typed), time.monotonic() - started)
+        result = Result.of(CLEAN_UP, _failure(error, testbed.typed), time.monotonic() - started)
         on_result(result)
         return [result]
     return []
 
 
-def _run(check: Check, bench: Bench) -> Result:
+def _run(check: Check, testbed: Testbed) -> Result:
     began = time.monotonic()
-    outcome = _outcome(check, bench)
+    outcome = _outcome(check, testbed)
     return Result.of(check.name, outcome, time.monotonic() - began)
 
 
-def _outcome(check: Check, bench: Bench) -> Outcome:
+def _outcome(check: Check, testbed: Testbed) -> Outcome:
     try:
-        if lacking := bench.lacks(check.needs):
+        if lacking := testbed.lacks(check.needs):
             return not_applicable(lacking)
-        return check.run(bench)
+        return check.run(testbed)
     except McastlabError as error:
-        return _failure(error, bench.typed)
+        return _failure(error, testbed.typed)
     except Exception as error:
         import traceback
 

@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from provision import artifacts, config, multicast
-from provision.checks import CheckRun, Context, Result, require_none_failed
+from provision.checks import CheckRun, Result, Target, require_none_failed
 from provision.cluster.api import Kube
 from provision.core.errors import HostError
 from provision.core.files import write_whole
@@ -27,7 +27,7 @@ def check(
     if namespace:
         multicast.existing(kube, [namespace])
     known = _images(kube)
-    context = Context(
+    context = Target(
         config.load(None), kube, Remotes([]), image or known.get("tools", ""), known.get("discovery", ""),
         foreign=True, namespace=namespace, typed=progress.typed,
     )  # fmt: skip

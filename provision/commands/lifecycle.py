@@ -82,12 +82,12 @@ def _collect_after_failure(lab: Lab, state: RunState, error: McastlabError) -> N
 
 def down(lab: Lab, state: RunState, *, dry_run: bool, yes: bool) -> None:
     """Remove what `up` made, and the state folder; from the user's own hosts only after asking, unless `yes`."""
-    borrowed = state.provider.borrowed
-    what = _on_hosts(lab) if borrowed else f"all containers, volumes and networks of lab '{lab.name}'"
+    existing = state.provider.existing
+    what = _on_hosts(lab) if existing else f"all containers, volumes and networks of lab '{lab.name}'"
     if dry_run:
         print(f"would remove, as far as there are any: {what} and {state.directory.path}")
         return
-    if borrowed and not yes:
+    if existing and not yes:
         _ask(f"This removes {what}, with everything that runs in its pods.")
     directory = state.directory.path
     existed = directory.exists()

@@ -12,7 +12,7 @@ from provision.core.progress import console
 from provision.core.typed import Typed
 from provision.multicast import figures
 from provision.multicast.backends import lab
-from provision.multicast.detect import Found, detect
+from provision.multicast.detect import Detection, detect
 from provision.multicast.macvlan import Attached, still_attached
 from provision.multicast.switch import Changed, disable, enable, status
 
@@ -46,7 +46,7 @@ def show_status(kube: Kube, typed: Typed, names: Sequence[str], *, as_json: bool
 
 
 def _print_changes(
-    verb: str, found: Found, done: Sequence[Changed], attached: dict[str, list[Attached]], *, as_json: bool
+    verb: str, found: Detection, done: Sequence[Changed], attached: dict[str, list[Attached]], *, as_json: bool
 ) -> None:
     if as_json:
         print(json_module.dumps({**show.cluster(found), "namespaces": show.changes(done, attached)}, indent=2))

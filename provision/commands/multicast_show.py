@@ -10,14 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from provision.core.text import visible
-from provision.multicast.detect import Found
+from provision.multicast.detect import Detection
 from provision.multicast.macvlan import SHARED, Attached
-from provision.multicast.switch import Changed, State
+from provision.multicast.switch import Changed, NamespaceStatus
 
 _COLUMNS = ("namespace", "wanted", "by", "in force", "NADs")
 
 
-def cluster(found: Found) -> dict[str, Any]:
+def cluster(found: Detection) -> dict[str, Any]:
     """What the cluster was found to be, as data."""
     return {
         "backend": found.name,
@@ -28,7 +28,7 @@ def cluster(found: Found) -> dict[str, Any]:
     }
 
 
-def cluster_lines(found: Found) -> list[str]:
+def cluster_lines(found: Detection) -> list[str]:
     """The same as lines."""
     return [visible(line) for line in (f"Backend {found.name}: {found.why}", *(f"  {fact}" for fact in found.facts))]
 
@@ -59,7 +59,7 @@ def change_lines(verb: str, done: Sequence[Changed], attached: Mapping[str, Sequ
     return lines
 
 
-def states(found: Sequence[State]) -> list[dict[str, Any]]:
+def states(found: Sequence[NamespaceStatus]) -> list[dict[str, Any]]:
     """How namespaces stand, as data."""
     return [
         {
@@ -76,7 +76,7 @@ def states(found: Sequence[State]) -> list[dict[str, Any]]:
     ]
 
 
-def state_table(found: Sequence[State]) -> RenderableType:
+def state_table(found: Sequence[NamespaceStatus]) -> RenderableType:
     """How namespaces stand, as a table; what needs words stands under it."""
     if not found:
         return Text("No namespace has a multicast annotation")

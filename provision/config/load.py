@@ -16,7 +16,7 @@ from provision.config import rules, rules_subnets, rules_tenants
 from provision.config.from_inventory import with_inventory
 from provision.config.messages import describe
 from provision.config.models import HostSsh, Lab
-from provision.config.source import Finding, KeyPath, Source, read
+from provision.config.source import Fault, KeyPath, Source, read
 from provision.config.tenants import Tenant
 from provision.core.errors import Problems
 from provision.core.paths import ROOT
@@ -95,7 +95,7 @@ def _over(base: Mapping[Any, Any], data: Mapping[Any, Any]) -> dict[Any, Any]:
     return merged
 
 
-def _validate(source: Source) -> tuple[Lab | None, list[Finding]]:
+def _validate(source: Source) -> tuple[Lab | None, list[Fault]]:
     """The lab and all findings.
 
     A value that is wrong in itself is replaced by the default one, so that the rules between values can be judged as
@@ -117,9 +117,9 @@ def _validate(source: Source) -> tuple[Lab | None, list[Finding]]:
     return lab, findings
 
 
-def _known(data: Any, known: Any, path: KeyPath = ()) -> tuple[Any, list[Finding]]:
+def _known(data: Any, known: Any, path: KeyPath = ()) -> tuple[Any, list[Fault]]:
     """`data` without the keys that `known` has not, and a finding for each of those."""
-    findings: list[Finding] = []
+    findings: list[Fault] = []
     if isinstance(data, dict) and isinstance(known, dict):
         kept: dict[Any, Any] = {}
         for key, value in data.items():
@@ -135,13 +135,13 @@ def _known(data: Any, known: Any, path: KeyPath = ()) -> tuple[Any, list[Finding
     return data, findings
 
 
-def _unknown(path: KeyPath, known: Sequence[str]) -> Finding:
+def _unknown(path: KeyPath, known: Sequence[str]) -> Fault:
     nearest = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
     remedy = f"Did you mean '{nearest[0]}'?" if nearest else f"Keys known here: {', '.join(known)}"
-    return Finding(path, f"Key '{path[-1]}' is not known", remedy)
+    return Fault(path, f"Key '{path[-1]}' is not known", remedy)
 
 
-def _mended(whole: dict[Any, Any], error: ValidationError) -> tuple[Lab, list[Finding]]:
+def _mended(whole: dict[Any, Any], error: ValidationError) -> tuple[Lab, list[Fault]]:
     """`whole` as a lab, with the default in place of each value that is wrong in itself."""
     # A list whose items are wrong counts as too short as well, which is not true.
     errors = [item for item in error.errors() if not (item["type"] == "too_short" and item["input"])]
@@ -174,7 +174,7 @@ def _at(value: Any, path: KeyPath, *, first_items: bool = False) -> Any:
     return value
 
 
-def _judged_by(finding: Finding) -> list[KeyPath]:
+def _judged_by(finding: Fault) -> list[KeyPath]:
     """The values that a rule's finding stands on; it calls hosts and networks by their names."""
     items = [path for path in finding.paths if path[0] in {"hosts", "networks"} and len(path) > 1]
     return [*finding.paths, *((*path[:2], "name") for path in items)]

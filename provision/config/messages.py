@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from provision.config.source import Finding, dotted
+from provision.config.source import Fault, dotted
 
 _KINDS = {
     "string_type": "text (in quotes, where YAML takes it for something else)",
@@ -29,18 +29,18 @@ _BOUNDS = {
 }
 
 
-def describe(error: ErrorDetails) -> Finding:
+def describe(error: ErrorDetails) -> Fault:
     """One error of pydantic's as a finding."""
     path, kind, value = error["loc"], error["type"], error["input"]
     if kind == "missing":
-        return Finding(path, f"Key '{path[-1]}' is missing", "Add it")
+        return Fault(path, f"Key '{path[-1]}' is missing", "Add it")
     if value is None:
-        return Finding(path, f"'{_name(path)}' has no value", "Give it one, or remove the key to have the default")
+        return Fault(path, f"'{_name(path)}' has no value", "Give it one, or remove the key to have the default")
     if kind == "literal_error":
         return _choice(path, value, error["ctx"])
     if kind == "too_short":
-        return Finding(path, f"List '{_name(path)}' is empty", "Give it at least one item, or remove the key")
-    return Finding(path, _sentence(path, error))
+        return Fault(path, f"List '{_name(path)}' is empty", "Give it at least one item, or remove the key")
+    return Fault(path, _sentence(path, error))
 
 
 def _sentence(path: tuple[int | str, ...], error: ErrorDetails) -> str:
@@ -60,12 +60,12 @@ def _name(path: tuple[int | str, ...]) -> str:
     return dotted(path[last:])
 
 
-def _choice(path: tuple[int | str, ...], value: object, context: Mapping[str, Any]) -> Finding:
+def _choice(path: tuple[int | str, ...], value: object, context: Mapping[str, Any]) -> Fault:
     known = str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
     nearest = difflib.get_close_matches(str(value), known, n=1, cutoff=0.85)
     remedy = f"Did you mean '{nearest[0]}'?" if nearest else ""
     choices = ", ".join(f"'{name}'" for name in known)
-    return Finding(path, f"Value {shown(value)} is not known for '{_name(path)}'; known: {choices}", remedy)
+    return Fault(path, f"Value {shown(value)} is not known for '{_name(path)}'; known: {choices}", remedy)
 
 
 def shown(value: object) -> str:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from itertools import combinations
 
 from provision.config.models import Host, Lab, Network
-from provision.config.source import Finding, KeyPath, dotted
+from provision.config.source import Fault, KeyPath, dotted
 
 TAKEN_INTERFACES = {
     "lo": "the loopback interface",
@@ -20,21 +20,21 @@ TAKEN_INTERFACES = {
 _BOTH = "Take one of that subnet. Another LAN needs its own hosts and networks: docs/configuration.md, 'A second lab'"
 
 
-def families(lab: Lab) -> Iterator[Finding]:
+def families(lab: Lab) -> Iterator[Fault]:
     """IPv4 is there, and comes first."""
     path: KeyPath = ("ip_families",)
     remedy = "Write [ipv4] or [ipv4, ipv6]"
     for family, count in Counter(lab.ip_families).items():
         if count > 1:
-            yield Finding(path, f"Address family '{family}' is listed {count} times", remedy)
+            yield Fault(path, f"Address family '{family}' is listed {count} times", remedy)
     if "ipv4" not in lab.ip_families:
         why = "the host-local ranges of networks and the checks' group are IPv4 for now"
-        yield Finding(path, f"'ip_families' lacks 'ipv4', which a lab needs: {why}", remedy)
+        yield Fault(path, f"'ip_families' lacks 'ipv4', which a lab needs: {why}", remedy)
     elif lab.ip_families[0] != "ipv4":
-        yield Finding(path, "'ip_families' must begin with 'ipv4', the first family of nodes and services", remedy)
+        yield Fault(path, "'ip_families' must begin with 'ipv4', the first family of nodes and services", remedy)
 
 
-def unique_hosts(lab: Lab) -> Iterator[Finding]:
+def unique_hosts(lab: Lab) -> Iterator[Fault]:
     """No two hosts share a name or an address."""
     yield from _twice([(host.name, ("hosts", index, "name")) for index, host in enumerate(lab.hosts)], "Host name")
     yield from _twice([(host.address, ("hosts", index, "address")) for index, host in enumerate(lab.hosts)], "Address")
@@ -42,29 +42,29 @@ def unique_hosts(lab: Lab) -> Iterator[Finding]:
     yield from _twice(sixes, "Address")
 
 
-def _twice(values: Sequence[tuple[Hashable, KeyPath]], what: str) -> Iterator[Finding]:
+def _twice(values: Sequence[tuple[Hashable, KeyPath]], what: str) -> Iterator[Fault]:
     first: dict[Hashable, KeyPath] = {}
     for value, path in values:
         if value in first:
             used = f"{what} '{value}' is used twice, first by {dotted(first[value][:-1])}"
-            yield Finding(path, used, "Give each its own", about=(first[value],))
+            yield Fault(path, used, "Give each its own", about=(first[value],))
         first.setdefault(value, path)
 
 
-def roles(lab: Lab) -> Iterator[Finding]:
+def roles(lab: Lab) -> Iterator[Fault]:
     """Exactly one control plane, and something that sends."""
     planes = [host.name for host in lab.hosts if host.role == "control-plane"]
     if len(planes) != 1:
         names = ", ".join(f"'{name}'" for name in planes)
         found = f"there are {len(planes)}: {names}" if planes else "there is none"
         problem = f"Exactly one host must have the role 'control-plane', and {found}"
-        yield Finding(("hosts",), problem, "Write `role: control-plane` for one host")
+        yield Fault(("hosts",), problem, "Write `role: control-plane` for one host")
     if not lab.sources:
         remedy = "Add a host with `role: source`: the checks send from it"
-        yield Finding(("hosts",), "At least one host must have the role 'source', and there is none", remedy)
+        yield Fault(("hosts",), "At least one host must have the role 'source', and there is none", remedy)
 
 
-def host_addresses(lab: Lab) -> Iterator[Finding]:
+def host_addresses(lab: Lab) -> Iterator[Fault]:
     """Every host has addresses of the LAN that a host can have."""
     for index, host in enumerate(lab.hosts):
         yield from _host_address(host, index, "address", host.address, "subnet", lab.lan.subnet)
@@ -72,7 +72,7 @@ def host_addresses(lab: Lab) -> Iterator[Finding]:
             continue
         if host.address6 is None:
             remedy = "Give it one in lan.subnet6, or set `ip_families: [ipv4]`"
-            yield Finding(("hosts", index, "address6"), f"Host '{host.name}' has no 'address6'", remedy)
+            yield Fault(("hosts", index, "address6"), f"Host '{host.name}' has no 'address6'", remedy)
         elif lab.lan.subnet6:
             yield from _host_address(host, index, "address6", host.address6, "subnet6", lab.lan.subnet6)
 
@@ -84,13 +84,13 @@ def _host_address(
     address: IPv4Address | IPv6Address,
     subnet_key: str,
     subnet: IPv4Network | IPv6Network,
-) -> Iterator[Finding]:
+) -> Iterator[Fault]:
     path, about = ("hosts", index, key), (("lan", subnet_key),)
     if address not in subnet:
         problem = f"Address {address} of host '{host.name}' is outside lan.{subnet_key} {subnet}"
-        yield Finding(path, problem, _BOTH, about)
+        yield Fault(path, problem, _BOTH, about)
     elif whose := _not_for_hosts(address, subnet):
-        yield Finding(path, f"Address {address} of host '{host.name}' is {whose}", "Take another", about)
+        yield Fault(path, f"Address {address} of host '{host.name}' is {whose}", "Take another", about)
 
 
 def _not_for_hosts(address: IPv4Address | IPv6Address, subnet: IPv4Network | IPv6Network) -> str:
@@ -105,16 +105,16 @@ def _not_for_hosts(address: IPv4Address | IPv6Address, subnet: IPv4Network | IPv
     return ""
 
 
-def interfaces(lab: Lab) -> Iterator[Finding]:
+def interfaces(lab: Lab) -> Iterator[Fault]:
     """The LAN's interface is no other one, and networks stand on it."""
     name = lab.lan.interface
     if name in TAKEN_INTERFACES:
-        yield Finding(
+        yield Fault(
             ("lan", "interface"), f"Interface '{name}' is {TAKEN_INTERFACES[name]}", "Take another name, such as eth1"
         )
     for index, network in enumerate(lab.networks):
         if network.master != name:
-            yield Finding(
+            yield Fault(
                 ("networks", index, "master"),
                 f"Network '{network.name}' stands on '{network.master}', but the multicast LAN is '{name}'",
                 "Remove 'master', which then is lan.interface",
@@ -122,16 +122,16 @@ def interfaces(lab: Lab) -> Iterator[Finding]:
             )
 
 
-def routers(lab: Lab) -> Iterator[Finding]:
+def routers(lab: Lab) -> Iterator[Fault]:
     """Routers of the LAN are hosts of the lab."""
     known = [host.name for host in lab.hosts]
     for index, name in enumerate(lab.lan.routers):
         if name not in known:
             hosts = ", ".join(f"'{host}'" for host in known)
-            yield Finding(("lan", "routers", index), f"There is no host '{name}'", f"The lab's hosts are {hosts}")
+            yield Fault(("lan", "routers", index), f"There is no host '{name}'", f"The lab's hosts are {hosts}")
 
 
-def unique_networks(lab: Lab) -> Iterator[Finding]:
+def unique_networks(lab: Lab) -> Iterator[Fault]:
     """A namespace has each network's name once."""
     first: dict[tuple[str, str], KeyPath] = {}
     for index, network in enumerate(lab.networks):
@@ -141,11 +141,11 @@ def unique_networks(lab: Lab) -> Iterator[Finding]:
             if key in first:
                 problem = f"Network '{network.name}' is in namespace '{namespace}' twice, first by {dotted(first[key])}"
                 about: tuple[KeyPath, ...] = (("networks", index, "name"), first[key], (*first[key][:2], "name"))
-                yield Finding(path, problem, "Give it another name or another namespace", about)
+                yield Fault(path, problem, "Give it another name or another namespace", about)
             first.setdefault(key, path)
 
 
-def ranges(lab: Lab) -> Iterator[Finding]:
+def ranges(lab: Lab) -> Iterator[Fault]:
     """The addresses that pods get are of the LAN, and nobody else's."""
     for index, network in enumerate(lab.networks):
         found = list(_range_itself(lab, network, index))
@@ -156,7 +156,7 @@ def ranges(lab: Lab) -> Iterator[Finding]:
         shared = max(one.ipam.range_start, other.ipam.range_start) <= min(one.ipam.range_end, other.ipam.range_end)
         # One name is one file of host-local on a node: such networks share their addresses, whatever the namespace.
         if shared and one.name != other.name:
-            yield Finding(
+            yield Fault(
                 ("networks", right, "ipam", "range_start"),
                 f"The ranges of the networks '{one.name}' and '{other.name}' overlap: two pods could get one address",
                 "Give each network its own part of the subnet",
@@ -164,34 +164,34 @@ def ranges(lab: Lab) -> Iterator[Finding]:
             )
 
 
-def _range_itself(lab: Lab, network: Network, index: int) -> Iterator[Finding]:
+def _range_itself(lab: Lab, network: Network, index: int) -> Iterator[Fault]:
     ipam, path = network.ipam, ("networks", index, "ipam")
     if ipam.subnet != lab.lan.subnet:
         problem = f"Subnet {ipam.subnet} of network '{network.name}' is not that of the LAN, {lab.lan.subnet}"
         remedy = "Remove 'subnet', which then is lan.subnet"
-        yield Finding((*path, "subnet"), problem, remedy, about=(("lan", "subnet"),))
+        yield Fault((*path, "subnet"), problem, remedy, about=(("lan", "subnet"),))
         return
     about: tuple[KeyPath, ...] = ((*path, "subnet"), ("lan", "subnet"))
     edges = (ipam.subnet.network_address, ipam.subnet.broadcast_address)
     for key, address in (("range_start", ipam.range_start), ("range_end", ipam.range_end)):
         if address not in ipam.subnet:
             problem = f"'{key}' {address} of network '{network.name}' is outside its subnet {ipam.subnet}"
-            yield Finding((*path, key), problem, _BOTH, about)
+            yield Fault((*path, key), problem, _BOTH, about)
         elif address in edges:
             kind = "network" if address == edges[0] else "broadcast"
             problem = f"'{key}' {address} of network '{network.name}' is the {kind} address of {ipam.subnet}"
-            yield Finding((*path, key), problem, "Take one within", about)
+            yield Fault((*path, key), problem, "Take one within", about)
     if ipam.range_start > ipam.range_end:
         problem = f"The range of network '{network.name}' is reversed: {ipam.range_start} to {ipam.range_end}"
         both = ((*path, "range_end"),)
-        yield Finding((*path, "range_start"), problem, "Exchange 'range_start' and 'range_end'", both)
+        yield Fault((*path, "range_start"), problem, "Exchange 'range_start' and 'range_end'", both)
 
 
-def _hosts_in_range(lab: Lab, network: Network, index: int) -> Iterator[Finding]:
+def _hosts_in_range(lab: Lab, network: Network, index: int) -> Iterator[Fault]:
     ipam, path = network.ipam, ("networks", index, "ipam")
     for position, host in enumerate(lab.hosts):
         if ipam.range_start <= host.address <= ipam.range_end:
-            yield Finding(
+            yield Fault(
                 (*path, "range_start"),
                 f"The range {ipam.range_start} to {ipam.range_end} of network '{network.name}' holds the address"
                 f" {host.address} of host '{host.name}'",
@@ -200,15 +200,15 @@ def _hosts_in_range(lab: Lab, network: Network, index: int) -> Iterator[Finding]
             )
 
 
-def unique_multicast(lab: Lab) -> Iterator[Finding]:
+def unique_multicast(lab: Lab) -> Iterator[Fault]:
     """No namespace and no group is listed twice."""
     for key, values in (("namespaces", lab.multicast.namespaces), ("node_groups", lab.multicast.node_groups)):
         for value, count in Counter(map(str, values)).items():
             if count > 1:
-                yield Finding(("multicast", key), f"'{value}' is listed {count} times", "List it once")
+                yield Fault(("multicast", key), f"'{value}' is listed {count} times", "List it once")
 
 
-RULES: tuple[Callable[[Lab], Iterator[Finding]], ...] = (
+RULES: tuple[Callable[[Lab], Iterator[Fault]], ...] = (
     families,
     unique_hosts,
     roles,

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network
 from itertools import combinations
 
 from provision.config.models import Lab
-from provision.config.source import Finding, KeyPath, dotted
+from provision.config.source import Fault, KeyPath, dotted
 
 Subnet = IPv4Network | IPv6Network
 
@@ -40,42 +40,42 @@ def _subnets(lab: Lab) -> dict[KeyPath, Subnet]:
     return found
 
 
-def lan_subnet6(lab: Lab) -> Iterator[Finding]:
+def lan_subnet6(lab: Lab) -> Iterator[Fault]:
     """A LAN with IPv6 has a subnet for it."""
     if lab.dual_stack and lab.lan.subnet6 is None:
         remedy = "Give it one, or set `ip_families: [ipv4]`"
-        yield Finding(("lan", "subnet6"), "'subnet6' has no value, and ip_families has 'ipv6'", remedy)
+        yield Fault(("lan", "subnet6"), "'subnet6' has no value, and ip_families has 'ipv6'", remedy)
 
 
-def unicast(lab: Lab) -> Iterator[Finding]:
+def unicast(lab: Lab) -> Iterator[Fault]:
     """Subnets hold addresses that hosts can have."""
     for path, subnet in _subnets(lab).items():
         special = subnet.is_multicast or subnet.is_loopback or subnet.is_link_local
         if special or subnet.is_unspecified or subnet.is_reserved:
-            yield Finding(path, f"Subnet {subnet} has no addresses for hosts", "Take one of 10.0.0.0/8 or fd00::/8")
+            yield Fault(path, f"Subnet {subnet} has no addresses for hosts", "Take one of 10.0.0.0/8 or fd00::/8")
 
 
-def prefixes(lab: Lab) -> Iterator[Finding]:
+def prefixes(lab: Lab) -> Iterator[Fault]:
     """Kubernetes can divide its subnets."""
     for path, subnet in _subnets(lab).items():
         if path[-1] in _PREFIXES:
             low, high = _PREFIXES[str(path[-1])]
             if not low <= subnet.prefixlen <= high:
                 problem = f"Subnet {subnet} does not suit '{path[-1]}': its prefix must be /{low} to /{high}"
-                yield Finding(path, problem)
+                yield Fault(path, problem)
 
 
-def overlaps(lab: Lab) -> Iterator[Finding]:
+def overlaps(lab: Lab) -> Iterator[Fault]:
     """No address can be meant twice."""
     subnets = _subnets(lab)
     for (one, left), (other, right) in combinations(subnets.items(), 2):
         if left.version == right.version and left.overlaps(right):
             problem = f"{dotted(one)} {left} and {dotted(other)} {right} overlap"
-            yield Finding(other, problem, "Choose one that is free", about=(one,))
+            yield Fault(other, problem, "Choose one that is free", about=(one,))
     for path, subnet in subnets.items():
         if isinstance(subnet, IPv4Network) and subnet.overlaps(MANAGEMENT):
             problem = f"Subnet {subnet} overlaps {MANAGEMENT}, from which hosts get their management addresses"
-            yield Finding(path, problem, "Choose one that is free")
+            yield Fault(path, problem, "Choose one that is free")
 
 
-RULES: tuple[Callable[[Lab], Iterator[Finding]], ...] = (lan_subnet6, unicast, prefixes, overlaps)
+RULES: tuple[Callable[[Lab], Iterator[Fault]], ...] = (lan_subnet6, unicast, prefixes, overlaps)

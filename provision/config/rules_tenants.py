@@ -10,7 +10,7 @@ from itertools import combinations
 from provision.config.models import Lab
 from provision.config.rules import TAKEN_INTERFACES
 from provision.config.rules_subnets import Subnet
-from provision.config.source import Finding, KeyPath
+from provision.config.source import Fault, KeyPath
 from provision.config.tenants import Tenant
 
 # Both would let a tenant into the pod network, whatever else is allowed.
@@ -28,15 +28,15 @@ _NO_MASTERS = ("lo", "cni0")
 _MANAGEMENT = "eth0"  # of hosts that podman or Vagrant make
 
 
-def namespaces(lab: Lab) -> Iterator[Finding]:
+def namespaces(lab: Lab) -> Iterator[Fault]:
     """Each namespace stands there once."""
     for name, count in Counter(tenant.namespace for tenant in lab.tenants.namespaces).items():
         if count > 1:
             problem = f"Namespace '{name}' is listed {count} times"
-            yield Finding(("tenants", "namespaces"), problem, "Give it one item with all that it may have")
+            yield Fault(("tenants", "namespaces"), problem, "Give it one item with all that it may have")
 
 
-def ranges(lab: Lab) -> Iterator[Finding]:
+def ranges(lab: Lab) -> Iterator[Fault]:
     """The addresses that a namespace was given are its own."""
     given: list[tuple[KeyPath, str, Subnet]] = [
         (("tenants", "namespaces", index, "ranges", position), tenant.namespace, subnet)
@@ -48,11 +48,11 @@ def ranges(lab: Lab) -> Iterator[Finding]:
         held = [whose for other, whose in taken if other.version == subnet.version and other.overlaps(subnet)]
         for whose in dict.fromkeys(held):
             problem = f"The range {subnet} of namespace '{owner}' holds {whose}"
-            yield Finding(path, problem, "Give it addresses that nobody has")
+            yield Fault(path, problem, "Give it addresses that nobody has")
     for (one, owner, left), (path, other_owner, right) in combinations(given, 2):
         if owner != other_owner and left.version == right.version and left.overlaps(right):
             problem = f"The ranges {left} of namespace '{owner}' and {right} of '{other_owner}' overlap"
-            yield Finding(path, problem, "Give each namespace its own", about=(one,))
+            yield Fault(path, problem, "Give each namespace its own", about=(one,))
 
 
 def _taken(lab: Lab) -> Iterator[tuple[Subnet, str]]:
@@ -72,21 +72,21 @@ def _taken(lab: Lab) -> Iterator[tuple[Subnet, str]]:
         yield subnet, f"addresses of the cluster's pods or services, {subnet}"
 
 
-def types(lab: Lab) -> Iterator[Finding]:
+def types(lab: Lab) -> Iterator[Fault]:
     """Plug-ins that nobody is given, and those that open the node."""
     for index, tenant in enumerate(lab.tenants.namespaces):
         path: KeyPath = ("tenants", "namespaces", index, "types")
         for kind in tenant.types:
             if kind in _NEVER:
-                yield Finding(path, f"No tenant may have the plug-in '{kind}': it {_NEVER[kind]}", "Remove it")
+                yield Fault(path, f"No tenant may have the plug-in '{kind}': it {_NEVER[kind]}", "Remove it")
             elif kind in _OPENING and not tenant.dangerous:
-                yield Finding(path, f"The plug-in '{kind}' {_OPENING[kind]}", _remedy(tenant))
+                yield Fault(path, f"The plug-in '{kind}' {_OPENING[kind]}", _remedy(tenant))
         if "ipvlan" in tenant.types and not tenant.masters:
             problem = f"Namespace '{tenant.namespace}' may use ipvlan, and has no interface for it"
-            yield Finding(path, problem, "Name one that no macvlan network uses, under `masters`")
+            yield Fault(path, problem, "Name one that no macvlan network uses, under `masters`")
 
 
-def masters(lab: Lab) -> Iterator[Finding]:
+def masters(lab: Lab) -> Iterator[Fault]:
     """Interfaces that hosts have; none carries both macvlan and ipvlan; the nodes' own are opened knowingly."""
     shared = {network.master for network in lab.networks}
     known = {_MANAGEMENT, lab.lan.interface} if lab.provider != "ssh" else None
@@ -95,16 +95,16 @@ def masters(lab: Lab) -> Iterator[Finding]:
         path: KeyPath = ("tenants", "namespaces", index, "masters")
         for name in tenant.masters:
             if name in _NO_MASTERS:
-                yield Finding(path, f"Interface '{name}' is {TAKEN_INTERFACES[name]}, and no tenant's", "Remove it")
+                yield Fault(path, f"Interface '{name}' is {TAKEN_INTERFACES[name]}, and no tenant's", "Remove it")
             elif known is not None and name not in known:
                 there = ", ".join(f"'{one}'" for one in sorted(known))
-                yield Finding(path, f"No host has an interface '{name}'; they have {there}", "Remove it")
+                yield Fault(path, f"No host has an interface '{name}'; they have {there}", "Remove it")
             elif name == _MANAGEMENT and name not in shared and known is not None and not tenant.dangerous:
                 problem = f"Interface '{name}' is the nodes' management network, which is no LAN for pods"
-                yield Finding(path, problem, _remedy(tenant))
+                yield Fault(path, problem, _remedy(tenant))
             elif "ipvlan" in tenant.types and (whose := users.get(name)):
                 problem = f"Interface '{name}' cannot carry ipvlan for '{tenant.namespace}': {whose} has macvlan on it"
-                yield Finding(path, problem, "Name an interface that no macvlan network uses")
+                yield Fault(path, problem, "Name an interface that no macvlan network uses")
 
 
 def _macvlan_users(lab: Lab) -> dict[str, str]:
@@ -120,4 +120,4 @@ def _remedy(tenant: Tenant) -> str:
     return f"Remove it, or write `dangerous: true` for namespace '{tenant.namespace}'"
 
 
-RULES: tuple[Callable[[Lab], Iterator[Finding]], ...] = (namespaces, ranges, types, masters)
+RULES: tuple[Callable[[Lab], Iterator[Fault]], ...] = (namespaces, ranges, types, masters)

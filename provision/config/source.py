@@ -28,7 +28,7 @@ def dotted(path: KeyPath) -> str:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Fault:
     """One thing that is wrong at `path`; `about` are further values that it was judged by."""
 
     path: KeyPath
@@ -51,10 +51,10 @@ class Source:
     name: str
     data: dict[Any, Any]
     root: yaml.Node | None = None
-    repeated: tuple[Finding, ...] = ()
+    repeated: tuple[Fault, ...] = ()
     inventory: str = ""
 
-    def error(self, finding: Finding) -> tuple[int, InputError]:
+    def error(self, finding: Fault) -> tuple[int, InputError]:
         """`finding` as an error, and the line that it is on: that of the first of its paths that the file has."""
         written = next((path for path in finding.paths if self._node(path)), finding.path)
         if self.inventory and written[:1] == ("hosts",) and isinstance(written[1], int):
@@ -166,7 +166,7 @@ def _invalid(error: yaml.YAMLError, text: str, name: str) -> InputError:
     )
 
 
-def _repeated(root: yaml.Node) -> Iterator[Finding]:
+def _repeated(root: yaml.Node) -> Iterator[Fault]:
     """Keys that stand twice in one mapping, of which YAML would quietly take the last."""
     waiting: list[tuple[yaml.Node, KeyPath]] = [(root, ())]
     seen: set[int] = set()  # aliases lead to the same node again, or to one of their own parents
@@ -182,12 +182,12 @@ def _repeated(root: yaml.Node) -> Iterator[Finding]:
             yield from _repeated_keys(node, path)
 
 
-def _repeated_keys(node: yaml.MappingNode, path: KeyPath) -> Iterator[Finding]:
+def _repeated_keys(node: yaml.MappingNode, path: KeyPath) -> Iterator[Fault]:
     first: dict[str, int] = {}
     for key, _ in node.value:
         name, line = str(key.value), key.start_mark.line + 1
         if name in first:
-            yield Finding(
+            yield Fault(
                 (*path, name), f"Key '{name}' is given twice, first on line {first[name]}", "Remove one of them"
             )
         first.setdefault(name, line)

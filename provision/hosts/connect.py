@@ -63,7 +63,7 @@ def _explained(error: Exception, machine: Machine) -> Exception:
             f"Host '{machine.name}' cannot be reached by SSH: {reason}",
             where=endpoint(machine),
             remedy="Check that it runs"
-            + ("" if machine.borrowed else " (`mcastlab status`)")
+            + ("" if machine.existing else " (`mcastlab status`)")
             + " and that sshd answers on that port",
         )
     return error
@@ -73,7 +73,7 @@ def require_key(machine: Machine) -> None:
     """Raises HostError where the lab's own key is not there any more, InputError where it is the user's."""
     if machine.key_file is None or machine.key_file.exists():
         return
-    if machine.borrowed:
+    if machine.existing:
         raise _unreadable(machine.key_file, machine.name, "No such file or directory")
     raise HostError("The lab's key is gone", where=str(machine.key_file), remedy="`mcastlab up` makes a new one")
 
@@ -129,7 +129,7 @@ def _known_as(machine: Machine) -> str:
 
 
 def _changed_key(machine: Machine) -> str:
-    if not machine.borrowed:
+    if not machine.existing:
         return f"If the host was made anew, run `mcastlab up` to pin it again; the pin is in {machine.known_hosts}"
     return (
         f"Find out why. If the host was made anew: `ssh-keygen -R '{_known_as(machine)}' -f {machine.known_hosts}`,"
@@ -138,7 +138,7 @@ def _changed_key(machine: Machine) -> str:
 
 
 def _unknown_key(machine: Machine) -> str:
-    if not machine.borrowed:
+    if not machine.existing:
         return f"Run `mcastlab up`, which writes it to {machine.known_hosts}"
     return (
         f"`ssh-keyscan -p {machine.port} {machine.address} >> {machine.known_hosts}`, once its fingerprint is the one"

@@ -11,7 +11,7 @@ class Machine:
     """A running host of the lab as an SSH endpoint; `known_hosts` pins its host key.
 
     Without `key_file` the SSH agent and the user's own keys are offered. With `become`, commands are root's by sudo.
-    `borrowed`: the host is the user's, and so is the file of host keys.
+    `existing`: the host is the user's, and so is the file of host keys.
     An API server on it answers at `address` and `api_port`.
     """
 
@@ -23,5 +23,5 @@ class Machine:
     key_file: Path | None
     known_hosts: Path
     become: bool = False
-    borrowed: bool = False
+    existing: bool = False
     api_port: int = 6443

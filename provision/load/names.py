@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from provision.artifacts.archive import Archive, Found
+from provision.artifacts.archive import Archive, ArchivedImage
 from provision.core.errors import InputError
 
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
@@ -29,7 +29,7 @@ def full(name: str, where: str = "") -> str:
     return f"{found['host'] or _HUB}/{path}:{found['tag'] or 'latest'}"
 
 
-def of_image(archive: Archive, image: Found) -> list[str]:
+def of_image(archive: Archive, image: ArchivedImage) -> list[str]:
     """The names that an image has in its archive, in full; raises InputError where it has none.
 
     OCI layouts may hold a tag alone, which names nothing.

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.artifacts.archive import Archive, Found, opened
+from provision.artifacts.archive import Archive, ArchivedImage, opened
 from provision.artifacts.golang import architecture
 from provision.artifacts.store import Store
 from provision.core.progress import Progress
@@ -25,7 +25,7 @@ class Wanted:
     """An image that was checked: its names in full, its configuration's SHA-256, and its layers' size in MB."""
 
     source: Source
-    image: Found
+    image: ArchivedImage
     names: tuple[str, ...]
     config: str
     size: float
@@ -63,7 +63,7 @@ def _folder(scratch: ExitStack) -> Path:
     return Path(scratch.enter_context(tempfile.TemporaryDirectory(dir=home, prefix=f"load.{os.getpid()}.")))
 
 
-def _checked(source: Source, archive: Archive, image: Found, called: str) -> Wanted:
+def _checked(source: Source, archive: Archive, image: ArchivedImage, called: str) -> Wanted:
     known = [names.full(called)] if called else names.of_image(archive, image)
     return Wanted(source, image, tuple(known), archive.check(image, architecture()), archive.size(image) / _MB)
 

@@ -3,7 +3,7 @@
 `detect` says what the cluster is, `switch` changes and reads it, `show` prints it. A backend is one file.
 """
 
-from provision.multicast.detect import Found, detect
-from provision.multicast.switch import Changed, State, disable, enable, existing, status
+from provision.multicast.detect import Detection, detect
+from provision.multicast.switch import Changed, NamespaceStatus, disable, enable, existing, status
 
-__all__ = ["Changed", "Found", "State", "detect", "disable", "enable", "existing", "status"]
+__all__ = ["Changed", "Detection", "NamespaceStatus", "detect", "disable", "enable", "existing", "status"]

@@ -14,7 +14,7 @@ from provision.multicast.annotations import Edit, Mark
 
 
 @dataclass(frozen=True)
-class Force:
+class Enforcement:
     """Whether the switch is in force for a namespace: on, off, pending or requested; `detail` says how it is known."""
 
     state: str
@@ -23,15 +23,15 @@ class Force:
     def __str__(self) -> str:
         return self.detail if self.state == "requested" else f"{self.state}: {self.detail}"
 
-    def told(self, typed: Typed) -> Force:
+    def told(self, typed: Typed) -> Enforcement:
         """With the command that it suggests ready to paste."""
-        return Force(self.state, typed.completed(self.detail))
+        return Enforcement(self.state, typed.completed(self.detail))
 
 
-def requested(namespace: str) -> Force:
+def requested(namespace: str) -> Enforcement:
     """What can be said where the API does not show what nodes do."""
     proof = f"`mcastlab check --namespace {namespace}`"
-    return Force("requested", f"requested, not provable from the API: {proof} proves it")
+    return Enforcement("requested", f"requested, not provable from the API: {proof} proves it")
 
 
 class Backend(Protocol):
@@ -71,10 +71,10 @@ class Backend(Protocol):
         """What to write to switch a namespace; raises HostError where an object that is needed is missing."""
         ...
 
-    def force(self, kube: Kube, names: Sequence[str]) -> list[Force]:
+    def force(self, kube: Kube, names: Sequence[str]) -> list[Enforcement]:
         """Whether it is in force for each namespace of `names`, as it is now."""
         ...
 
-    def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Force]:
+    def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Enforcement]:
         """Wait until the switch is in force for all `names`; raises WaitError that names what has not followed."""
         ...

@@ -20,7 +20,7 @@ _AGENT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
-class Found:
+class Detection:
     """The backend of a cluster, None where it has none that is known; `why` is a sentence without its full stop.
 
     `network_type` is Network.config.openshift.io's, empty without such an object. `facts` are further sentences.
@@ -55,7 +55,7 @@ class Found:
         return self.backend
 
 
-def detect(kube: Kube) -> Found:
+def detect(kube: Kube) -> Detection:
     """Ask the API server; raises KubeError where it does not answer or does not allow it."""
     network_type = _network_type(kube)
     present = workloads(kube)
@@ -65,18 +65,18 @@ def detect(kube: Kube) -> Found:
         # An agent that says why it cannot work is not ready, and yet is no riddle.
         backend = lab.BACKEND if lab.refusals(lab.statuses(kube)) else None
     if backend is None:
-        return Found(None, network_type, why)
+        return Detection(None, network_type, why)
     facts, obstacle = backend.settings(kube, present)
-    return Found(backend, network_type, why, facts, obstacle)
+    return Detection(backend, network_type, why, facts, obstacle)
 
 
-def wait_until_detected(kube: Kube) -> Found:
+def wait_until_detected(kube: Kube) -> Detection:
     """What a lab is once its agents run and have said whether they can work; raises WaitError.
 
     It may have been made a moment ago.
     """
 
-    def probe() -> Found | NotYet:
+    def probe() -> Detection | NotYet:
         found = detect(kube)
         if found.backend is None:
             return NotYet(found.why)

@@ -19,8 +19,8 @@ from provision.multicast.annotations import (
     namespace_path,
     write,
 )
-from provision.multicast.backend import Backend, Force
-from provision.multicast.detect import Found
+from provision.multicast.backend import Backend, Enforcement
+from provision.multicast.detect import Detection
 from provision.multicast.macvlan import shared_networks
 
 _SECONDS = 60.0
@@ -36,11 +36,11 @@ class Changed:
 
     namespace: str
     written: tuple[str, ...]
-    force: Force
+    force: Enforcement
 
 
 @dataclass(frozen=True)
-class State:
+class NamespaceStatus:
     """How one namespace stands.
 
     `by` are the annotations that ask for multicast, `odd` sentences on those whose value does not count, `networks` its
@@ -50,7 +50,7 @@ class State:
     namespace: str
     by: tuple[str, ...]
     odd: tuple[str, ...]
-    force: Force
+    force: Enforcement
     networks: tuple[str, ...]
     shared: tuple[str, ...]
 
@@ -59,7 +59,7 @@ class State:
         return bool(self.by)
 
 
-def enable(kube: Kube, found: Found, names: Sequence[str]) -> list[Changed]:
+def enable(kube: Kube, found: Detection, names: Sequence[str]) -> list[Changed]:
     """Switch multicast on for all of `names` and wait until it is in force, as far as the backend can tell.
 
     Raises InputError for a namespace that does not exist and HostError where the cluster has no switch; nothing has
@@ -68,35 +68,37 @@ def enable(kube: Kube, found: Found, names: Sequence[str]) -> list[Changed]:
     return _switch(kube, found.needed(), names, on=True)
 
 
-def disable(kube: Kube, found: Found, names: Sequence[str]) -> list[Changed]:
+def disable(kube: Kube, found: Detection, names: Sequence[str]) -> list[Changed]:
     """Switch it off; otherwise like `enable`."""
     return _switch(kube, found.known(), names, on=False)
 
 
-def status(kube: Kube, found: Found, names: Sequence[str]) -> list[State]:
+def status(kube: Kube, found: Detection, names: Sequence[str]) -> list[NamespaceStatus]:
     """How each of `names` stands; all namespaces that any annotation speaks of where none is named."""
     items = existing(kube, names) if names else _annotated(kube)
     named = [item["metadata"]["name"] for item in items]
-    forces = found.backend.force(kube, named) if found.backend else [Force("off", found.why) for _ in named]
+    forces = found.backend.force(kube, named) if found.backend else [Enforcement("off", found.why) for _ in named]
     return [_state(kube, found.backend, item, force) for item, force in zip(items, forces, strict=True)]
 
 
-def _state(kube: Kube, backend: Backend | None, item: Object, force: Force) -> State:
+def _state(kube: Kube, backend: Backend | None, item: Object, force: Enforcement) -> NamespaceStatus:
     name = item["metadata"]["name"]
     marks = backend.marks(kube, item) if backend else (mark("Namespace", ON_NAMESPACE, item),)
     by = tuple(entry.annotation for entry in marks if entry.enables)
     networks, shared = shared_networks(kube, name)
-    return State(name, by, tuple(entry.odd for entry in marks if entry.odd), _judged(force, bool(by)), networks, shared)
+    return NamespaceStatus(
+        name, by, tuple(entry.odd for entry in marks if entry.odd), _judged(force, bool(by)), networks, shared
+    )
 
 
-def _judged(force: Force, wanted: bool) -> Force:
+def _judged(force: Enforcement, wanted: bool) -> Enforcement:
     """What nodes enforce, compared with what is wanted."""
     if force.state == "requested" and not wanted:
-        return Force("off", "not requested")
+        return Enforcement("off", "not requested")
     if wanted and force.state == "off":
-        return Force("pending", f"wanted, but not in force: {force.detail}")
+        return Enforcement("pending", f"wanted, but not in force: {force.detail}")
     if not wanted and force.state == "on":
-        return Force("pending", f"still in force on {force.detail}")
+        return Enforcement("pending", f"still in force on {force.detail}")
     return force
 
 

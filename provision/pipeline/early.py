@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from http import HTTPStatus
 
 from provision import multicast
-from provision.checks import CheckRun, Context, Result
+from provision.checks import CheckRun, Result, Target
 from provision.cluster.api import Kube, KubeError
 from provision.config import Lab
 from provision.core.errors import HostError, McastlabError, WaitError
@@ -93,12 +93,12 @@ class EarlyChecks:
                 run.cancel()
 
 
-def _context(lab: Lab, state: RunState, kube: Kube, remotes: Remotes, namespace: str = "") -> Context:
+def _context(lab: Lab, state: RunState, kube: Kube, remotes: Remotes, namespace: str = "") -> Target:
     if state.bundle is None:
         raise HostError("Checks ran before the artifacts were known")
     images = state.bundle.images()
     tools, discovery, typed = images["tools"], images["discovery"], state.progress.typed
-    return Context(lab, kube, remotes, tools, discovery, namespace=namespace, typed=typed)
+    return Target(lab, kube, remotes, tools, discovery, namespace=namespace, typed=typed)
 
 
 def _report(state: RunState) -> Callable[[Result], None]:

@@ -24,12 +24,12 @@ class MachineStatus:
 class Provider(Protocol):
     """Makes, finds and removes the machines of one lab; every method can be repeated.
 
-    `borrowed`: the hosts are the user's, were there before and stay. Then preflight judges the hosts themselves, the
+    `existing`: the hosts are the user's, were there before and stay. Then preflight judges the hosts themselves, the
     bundle is copied to them, the playbooks look at each one's kernel, and `down` asks first.
     """
 
     name: str
-    borrowed: bool
+    existing: bool
 
     def preflight(self, lab: Lab) -> list[McastlabError]:
         """Every reason why `up` could not work here, without changing anything."""

@@ -1,4 +1,4 @@
-"""Rooms: namespaces made for one run of checks, with pods to run commands in; made when first asked for, once each."""
+"""Namespaces made for one run of checks, with pods to run commands in; made when first asked for, once each."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from provision import multicast
 from provision.cluster.api import Kube, Object
 from provision.core.errors import HostError
 from provision.multicast.annotations import namespace_path
-from provision.multicast.detect import Found
+from provision.multicast.detect import Detection
 from provision.traffic.places import PodPlace
-from provision.traffic.pods import IDLE, LABEL, NAME_PREFIX, MadePods
+from provision.traffic.pods import IDLE, LABEL, NAME_PREFIX, CheckPods
 
 _UNPROVABLE_SECONDS = 5.0
 T = TypeVar("T")
 
 
-class Rooms:
+class CheckNamespaces:
     """The namespaces and idle pods of one run; may be used by several threads at once.
 
-    Rooms whose name ends in `-on` are enabled before anybody gets a pod in them.
+    Those whose name ends in `-on` are enabled before anybody gets a pod in them.
     """
 
-    def __init__(self, kube: Kube, made: MadePods, found: Callable[[], Found]) -> None:
+    def __init__(self, kube: Kube, made: CheckPods, found: Callable[[], Detection]) -> None:
         self._kube = kube
         self._made = made
         self._found = found

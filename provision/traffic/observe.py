@@ -14,7 +14,7 @@ from provision.traffic import iperf
 from provision.traffic.bystander import Bystander
 from provision.traffic.iperf import Reception, Sent
 from provision.traffic.places import Place, Receiver, snapshot
-from provision.traffic.testbed import Stream
+from provision.traffic.testbed import Flow
 
 _JOIN_SECONDS = 5.0
 _WARM_UP_SECONDS = 0.3
@@ -27,11 +27,11 @@ SLACK_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
-class Run:
+class Measurement:
     """A sender at `source` (its address on the LAN), a receiver that was started for this run, and a bystander."""
 
     lab: Lab
-    stream: Stream
+    stream: Flow
     sender: Place
     source: str
     receiver: Receiver
@@ -75,7 +75,7 @@ class Observation:
     heard: int | None
 
 
-def observe(run: Run) -> tuple[Observation, Sending]:
+def observe(run: Measurement) -> tuple[Observation, Sending]:
     """Wait for the join, warm up, send for the lab's check duration, and look at both ends and at the bystander."""
     warmed, first_at = _warm_up(run)
     time.sleep(_SETTLE_SECONDS)
@@ -104,7 +104,7 @@ def observe(run: Run) -> tuple[Observation, Sending]:
     return observation, Sending(warmed, first_at, sent_output)
 
 
-def wait_for_join(run: Run) -> None:
+def wait_for_join(run: Measurement) -> None:
     """Until the receiver's kernel shows the group on any interface; on which one is for whoever judges to say."""
 
     def probe() -> bool | NotYet:
@@ -118,7 +118,7 @@ def wait_for_join(run: Run) -> None:
         return  # the run goes on, so that all figures are there
 
 
-def _warm_up(run: Run) -> tuple[int, float]:
+def _warm_up(run: Measurement) -> tuple[int, float]:
     """Send until the receiver has got a short run whole or thrice; return how many arrived of it and when it began.
 
     The first datagrams after a join may be lost while switches and bridges learn of it (verification-tests#2071).
@@ -132,7 +132,7 @@ def _warm_up(run: Run) -> tuple[int, float]:
     return 0, began
 
 
-def _reception(run: Run, port: int, seconds: float) -> Reception | None:
+def _reception(run: Measurement, port: int, seconds: float) -> Reception | None:
     """What the receiver says of the client at `port` once it has seen its end, or after `seconds` what it says then."""
 
     def probe() -> Reception | NotYet:

@@ -25,7 +25,7 @@ _GONE_SECONDS = 30.0
 _GONE_ONE_BY_ONE_SECONDS = 120.0
 
 
-class MadePods:
+class CheckPods:
     """The pods of one run of checks; may be used by several threads at once."""
 
     def __init__(self, lab: Lab, kube: Kube, pods: Pods, image: str, *, foreign: bool = False) -> None:

@@ -15,12 +15,12 @@ from provision.config import Lab
 from provision.core.errors import HostError
 from provision.core.typed import Typed
 from provision.hosts.remote import Remote, Remotes
-from provision.multicast.detect import Found, detect, wait_until_detected
+from provision.multicast.detect import Detection, detect, wait_until_detected
 from provision.traffic.bystander import Bystander, listen_argv
 from provision.traffic.iperf import DEFAULT_PORT
-from provision.traffic.namespaces import Rooms
+from provision.traffic.namespaces import CheckNamespaces
 from provision.traffic.places import HostPlace, PodPlace, address
-from provision.traffic.pods import MadePods
+from provision.traffic.pods import CheckPods
 
 _ONLY_LABS = {
     "hosts": "it needs the lab's hosts: the source, and a node that can be logged in to",
@@ -48,7 +48,7 @@ BRIDGE = "cni0"  # the pod network's on a node of a lab
 
 
 @dataclass(frozen=True)
-class Context:
+class Target:
     """What the caller knows: a lab that is up, and the reference of the tools image.
 
     `foreign` is a cluster that no lab.yml describes: `lab` is then the default one, for durations and thresholds, there
@@ -66,15 +66,15 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Stream:
+class Flow:
     group: str
     port: int
 
 
-class Bench:
+class Testbed:
     """A context with the pods of one run of checks; everything made through it is removed by `close`."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Target) -> None:
         self.lab = context.lab
         self.kube = context.kube
         self.remotes = context.remotes
@@ -84,26 +84,26 @@ class Bench:
         self.typed = context.typed
         self.tools_image = context.tools_image
         self.discovery_image = context.discovery_image
-        self.made = MadePods(context.lab, context.kube, self.pods, context.tools_image, foreign=context.foreign)
-        self.rooms = Rooms(context.kube, self.made, self.found)
+        self.made = CheckPods(context.lab, context.kube, self.pods, context.tools_image, foreign=context.foreign)
+        self.rooms = CheckNamespaces(context.kube, self.made, self.found)
         self._lock = threading.Lock()
         self._detecting = threading.Lock()  # one of its own: it may be held until the lab's agents run
-        self._found: Found | None = None
+        self._found: Detection | None = None
         self._background = ThreadPoolExecutor(1, thread_name_prefix="bystander")
         self._bystander: Future[Bystander] | None = None
 
-    def stream(self, check: str) -> Stream:
+    def stream(self, check: str) -> Flow:
         """The group and port of a traffic check."""
         index = _STREAMS.index(check)
-        return Stream(str(neighbour(self.lab.multicast.group, index)), DEFAULT_PORT + index)
+        return Flow(str(neighbour(self.lab.multicast.group, index)), DEFAULT_PORT + index)
 
-    def policy_stream(self, check: str) -> Stream:
+    def policy_stream(self, check: str) -> Flow:
         """The group and port of a check of the switch; `ssm` and `mld` have groups of their families' ranges."""
         index = _POLICY_STREAMS.index(check)
         groups = {"ssm": "232.77.0.1", "ssm6": "ff3e::4d43:1", "mld": "ff1e::4d43:1"}
-        return Stream(groups.get(check, f"239.77.0.{index + 1}"), _POLICY_PORT + index)
+        return Flow(groups.get(check, f"239.77.0.{index + 1}"), _POLICY_PORT + index)
 
-    def found(self) -> Found:
+    def found(self) -> Detection:
         """What switches multicast by namespace here; of a lab that was made a moment ago, once its agents run."""
         with self._detecting:
             if self._found is None:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from provision.traffic.probes import Peer, Reports, start
-from provision.traffic.testbed import Stream
+from provision.traffic.testbed import Flow
 
 _ATTEMPTS = 4
 _LONGER_SECONDS = 0.5  # each time, where it was not for the spread
 T = TypeVar("T")
 
 
-def together(peers: Sequence[Peer], stream: Stream, seconds: float) -> Reports:
+def together(peers: Sequence[Peer], stream: Flow, seconds: float) -> Reports:
     """The reports of peers of which all were there for at least half of `seconds`, or of the last attempt.
 
     That long, and long enough for every sender among them to be judged.
@@ -23,7 +23,7 @@ def together(peers: Sequence[Peer], stream: Stream, seconds: float) -> Reports:
 
 def together_while(
     peers: Sequence[Peer],
-    stream: Stream,
+    stream: Flow,
     seconds: float,
     look: Callable[[float], T],
     enough: Callable[[Reports, T], bool] = lambda _reports, _seen: True,

@@ -19,8 +19,8 @@ from provision.checks.result import Outcome
 from provision.core.run import Completed, end_group, run
 from provision.traffic import iperf
 from provision.traffic.bystander import Bystander, listen_argv
-from provision.traffic.observe import Run
-from provision.traffic.testbed import Stream
+from provision.traffic.observe import Measurement
+from provision.traffic.testbed import Flow
 
 GROUP = "224.0.67.67"
 SOURCE, RECEIVER, BYSTANDER = "10.0.0.12", "10.0.0.11", "10.0.0.13"
@@ -85,7 +85,7 @@ class Lan:
         receiver = Receiver(self.receiver, *self.start(self.receiver, iperf.receiver_argv(GROUP, joins_on)))
         checks = SimpleNamespace(ttl=5, duration_seconds=1, threshold_percent=98.0)
         lab: Any = SimpleNamespace(checks=checks)
-        return measure(Run(lab, Stream(GROUP, iperf.DEFAULT_PORT), self.sender, SOURCE, receiver, bystander))
+        return measure(Measurement(lab, Flow(GROUP, iperf.DEFAULT_PORT), self.sender, SOURCE, receiver, bystander))
 
 
 def ip(*args: str) -> None:

@@ -66,7 +66,7 @@ def test_ssh_gets_the_files_whatever_their_folder_is_called_and_its_exit_code_is
 
 
 @pytest.mark.parametrize(
-    ("borrowed", "kind", "said"),
+    ("existing", "kind", "said"),
     [
         (False, HostError, "{key}: The lab's key is gone\n  remedy: `mcastlab up` makes a new one"),
         (
@@ -77,11 +77,11 @@ def test_ssh_gets_the_files_whatever_their_folder_is_called_and_its_exit_code_is
         ),
     ],
 )
-def test_a_key_that_is_lost_is_named(borrowed: bool, kind: type[Exception], said: str, machine: Machine) -> None:
+def test_a_key_that_is_lost_is_named(existing: bool, kind: type[Exception], said: str, machine: Machine) -> None:
     assert machine.key_file is not None
     machine.key_file.unlink()
     with pytest.raises(kind) as raised:
-        become_ssh(replace(machine, borrowed=borrowed), [])
+        become_ssh(replace(machine, existing=existing), [])
     assert str(raised.value) == said.format(key=machine.key_file)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from provision import artifacts, config
-from provision.checks import CheckRun, Context, Result
+from provision.checks import CheckRun, Result, Target
 from provision.cluster import manifests
 from provision.cluster.api import Kube
 from provision.cluster.pods import Pods
@@ -29,7 +29,7 @@ from provision.hosts.remote import Remotes
 from provision.networks.manifests import networks
 from provision.providers.vagrant import endpoints
 from provision.traffic import iperf
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 
 ROOT = Path(__file__).resolve().parents[2]
 HOUR = 3600.0
@@ -66,7 +66,7 @@ class Golden:
         return content
 
     @contextmanager
-    def context(self, lab: Lab | None = None) -> Iterator[Context]:
+    def context(self, lab: Lab | None = None) -> Iterator[Target]:
         """What checks need, for this lab or a variant of it, whose networks are applied."""
         _, places = endpoints.read(self.state.path / "endpoints.json")
         kube = Kube(self.state.kubeconfig)
@@ -74,7 +74,7 @@ class Golden:
         for manifest in networks(wanted):
             kube.apply(manifest)
         with Remotes(endpoints.machines(self.lab, self.state, places)) as remotes:
-            yield Context(wanted, kube, remotes, artifacts.document()["images"]["tools"])
+            yield Target(wanted, kube, remotes, artifacts.document()["images"]["tools"])
 
     def check(self, lab: Lab, *names: str) -> dict[str, Result]:
         """Run checks on a variant of the lab."""
@@ -86,7 +86,7 @@ class Golden:
     def receiver(self, name: str) -> Iterator[Callable[[], str]]:
         """A pod on the lab's own network that receives what `source-to-pod` sends; what it has printed so far."""
         with self.context() as context:
-            pods, stream = Pods(context.kube), Bench(context).stream("source-to-pod")
+            pods, stream = Pods(context.kube), Testbed(context).stream("source-to-pod")
             argv = iperf.receiver_argv(stream.group, manifests.POD_INTERFACE, stream.port)
             network = f"{self.lab.networks[0].name}@{manifests.POD_INTERFACE}"
             deadline = Deadline.after(120)
@@ -100,8 +100,8 @@ class Golden:
     def send(self) -> None:
         """Two seconds of what `source-to-pod` sends, from the source host."""
         with self.context() as context:
-            bench = Bench(context)
-            (sender, source), stream = bench.source(), bench.stream("source-to-pod")
+            testbed = Testbed(context)
+            (sender, source), stream = testbed.source(), testbed.stream("source-to-pod")
             sender.run(iperf.sender_argv(stream.group, source, 5, 2.0, stream.port), 60)
 
     def on(self, host: str, script: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.networks import attachments
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 
 
-def run(bench: Bench) -> Outcome:
-    bench.bystander().result()  # at least this pod has asked for one
-    found = attachments.look(bench.remotes.get(bench.lab.control_plane.name))
+def run(testbed: Testbed) -> Outcome:
+    testbed.bystander().result()  # at least this pod has asked for one
+    found = attachments.look(testbed.remotes.get(testbed.lab.control_plane.name))
     figures = (Figure("whole", len(found.whole), "pods"), Figure("broken", len(found.broken), "pods"))
     if found.broken:
         return failed("; ".join(str(pod) for pod in found.broken), *figures)

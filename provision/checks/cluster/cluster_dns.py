@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from provision.checks.result import Figure, Outcome, failed, not_applicable, passed
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 
 _NAME = "kubernetes.default.svc"
 _SECONDS = 90.0
@@ -28,14 +28,14 @@ print(json.dumps({"servers": servers, "answers": answers, "error": error, "secon
 """
 
 
-def run(bench: Bench) -> Outcome:
-    if bench.foreign and not _addresses(bench, "kube-system", "kube-dns"):
+def run(testbed: Testbed) -> Outcome:
+    if testbed.foreign and not _addresses(testbed, "kube-system", "kube-dns"):
         return not_applicable("this cluster's DNS is not the Service kube-system/kube-dns")
-    place = bench.outsider()
+    place = testbed.outsider()
     argv = ["env", "RES_OPTIONS=timeout:1 attempts:1", "python3", "-I", "-S", "-c", _SCRIPT, _NAME]
     output = place.run(argv, _SECONDS).stdout
-    dns = _addresses(bench, "kube-system", "kube-dns")
-    api = _addresses(bench, "default", "kubernetes")
+    dns = _addresses(testbed, "kube-system", "kube-dns")
+    api = _addresses(testbed, "default", "kubernetes")
     return judge(output, dns, api)
 
 
@@ -63,7 +63,7 @@ def judge(output: str, dns: Sequence[str], api: Sequence[str]) -> Outcome:
     return passed(f"{servers[0]} resolves '{_NAME}' to {', '.join(answers)}", used)
 
 
-def _addresses(bench: Bench, namespace: str, service: str) -> list[str]:
+def _addresses(testbed: Testbed, namespace: str, service: str) -> list[str]:
     """The ClusterIPs of a service, none when there is no such service."""
-    found = bench.kube.find(f"/api/v1/namespaces/{namespace}/services/{service}")
+    found = testbed.kube.find(f"/api/v1/namespaces/{namespace}/services/{service}")
     return list(found["spec"].get("clusterIPs", [])) if found else []

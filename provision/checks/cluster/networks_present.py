@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.cluster.api import NetworkAttachment, Object
 from provision.networks.manifests import networks
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 
 
-def run(bench: Bench) -> Outcome:
-    rendered = networks(bench.lab)
+def run(testbed: Testbed) -> Outcome:
+    rendered = networks(testbed.lab)
     if not rendered:
         return failed("The lab has no networks, so no pod can have a second interface")
-    problems = differences(rendered, bench.kube.network_attachments())
+    problems = differences(rendered, testbed.kube.network_attachments())
     if problems:
         return failed("; ".join(problems), Figure("as_rendered", len(rendered) - len(problems), "networks"))
     count = len(rendered)

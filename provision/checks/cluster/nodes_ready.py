@@ -8,18 +8,18 @@ from provision.checks.result import Figure, Outcome, failed, passed
 from provision.cluster.api import Node
 from provision.core.errors import WaitError
 from provision.core.wait import Deadline, NotYet, until
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 
 _SECONDS = 60.0
 
 
-def run(bench: Bench) -> Outcome:
+def run(testbed: Testbed) -> Outcome:
     """Waits up to a minute, because a node is registered before it is ready."""
-    lab = () if bench.foreign else bench.lab.hosts
+    lab = () if testbed.foreign else testbed.lab.hosts
     expected = {host.name for host in lab if host.role != "source"}
 
     def probe() -> int | NotYet:
-        nodes = bench.kube.nodes()
+        nodes = testbed.kube.nodes()
         missing = unready(expected, nodes)
         return NotYet("; ".join(missing)) if missing else len(expected) or len(nodes)
 

@@ -9,7 +9,7 @@ from provision.cluster.api import Object
 from provision.cluster.pods import pod_state
 from provision.core.errors import WaitError
 from provision.core.wait import Deadline, NotYet, until
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 
 _SECONDS = 300.0
 # Label and value of what kubeadm always runs; a list of ready pods without one of them proves nothing.
@@ -23,11 +23,11 @@ _COMPONENTS = (
 )
 
 
-def run(bench: Bench) -> Outcome:
+def run(testbed: Testbed) -> Outcome:
     """Waits up to five minutes: CoreDNS is ready some 15 s after `kubeadm init`, and ten times that where emulated."""
 
     def probe() -> int | NotYet:
-        pods = bench.kube.system_pods()
+        pods = testbed.kube.system_pods()
         missing = unready(pods)
         return NotYet("; ".join(missing)) if missing else len(pods)
 

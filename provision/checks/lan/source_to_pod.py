@@ -6,15 +6,15 @@ from provision.checks.measure import measure
 from provision.checks.result import Outcome
 from provision.cluster.manifests import POD_INTERFACE
 from provision.traffic import iperf
-from provision.traffic.observe import Run
+from provision.traffic.observe import Measurement
 from provision.traffic.places import PodReceiver
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 
 
-def run(bench: Bench) -> Outcome:
-    sender, source = bench.source()
-    bystander = bench.bystander()
-    stream = bench.stream("source-to-pod")
-    place = bench.made.start("source-to-pod", iperf.receiver_argv(stream.group, POD_INTERFACE, stream.port))
-    run_ = Run(bench.lab, stream, sender, source, PodReceiver(place), bystander.result())
+def run(testbed: Testbed) -> Outcome:
+    sender, source = testbed.source()
+    bystander = testbed.bystander()
+    stream = testbed.stream("source-to-pod")
+    place = testbed.made.start("source-to-pod", iperf.receiver_argv(stream.group, POD_INTERFACE, stream.port))
+    run_ = Measurement(testbed.lab, stream, sender, source, PodReceiver(place), bystander.result())
     return measure(run_)

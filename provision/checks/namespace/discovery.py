@@ -6,17 +6,17 @@ from provision.checks.result import Figure, Outcome, failed, not_applicable, pas
 from provision.core.errors import WaitError
 from provision.demo.peers import Demo, Sight, unseen
 from provision.demo.story import Chapter, Story
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 
 _FIGURES = ("found_after", "joined_after", "dead_after")
 
 
-def run(bench: Bench) -> Outcome:
+def run(testbed: Testbed) -> Outcome:
     """Two instances in another enabled namespace run all the time: they see each other, and nobody of the first one."""
-    if not bench.discovery_image:
+    if not testbed.discovery_image:
         return not_applicable("the demo's image is not known to this cluster")
-    demo = Demo(bench.kube, bench.rooms.namespace("red-on"), bench.discovery_image)
-    other = Demo(bench.kube, bench.rooms.namespace("blue-on"), bench.discovery_image)
+    demo = Demo(testbed.kube, testbed.rooms.namespace("red-on"), testbed.discovery_image)
+    other = Demo(testbed.kube, testbed.rooms.namespace("blue-on"), testbed.discovery_image)
     other.deploy("foreign")
     other.scale("foreign", 2)
     foreign = other.wait(2)

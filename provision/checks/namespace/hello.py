@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.core.paths import ROOT
 from provision.traffic.places import Place, PodPlace
-from provision.traffic.testbed import BRIDGE, Bench
+from provision.traffic.testbed import BRIDGE, Testbed
 
 GROUP = "239.1.1.1"
 _WORDS = "b'Hello Multicast!'"
@@ -17,34 +17,34 @@ _PLACES = {"receiver": ("red-on", "red1"), "sender": ("red-on", "red2"), "outsid
 _SECONDS = 30.0
 
 
-def run(bench: Bench) -> Outcome:
+def run(testbed: Testbed) -> Outcome:
     with ThreadPoolExecutor(len(_PLACES)) as starting:
-        futures = {role: starting.submit(bench.rooms.place, *place) for role, place in _PLACES.items()}
+        futures = {role: starting.submit(testbed.rooms.place, *place) for role, place in _PLACES.items()}
         places = {role: future.result() for role, future in futures.items()}
-    problem, heard = _one(bench, places, places["sender"], ["--count", str(_SENT)])
+    problem, heard = _one(testbed, places, places["sender"], ["--count", str(_SENT)])
     figures = [Figure("received", heard, "datagrams")]
     if problem:
         return failed(problem, *figures)
-    groups = () if bench.foreign else bench.lab.multicast.node_groups
+    groups = () if testbed.foreign else testbed.lab.multicast.node_groups
     if GROUP not in {str(group) for group in groups}:
         return passed(f"{heard} greetings from a pod to {GROUP}:5005, none to another namespace", *figures)
-    problem, from_node = _one(bench, places, bench.node(), ["--count", str(_SENT), "--interface", BRIDGE])
+    problem, from_node = _one(testbed, places, testbed.node(), ["--count", str(_SENT), "--interface", BRIDGE])
     figures.append(Figure("received_from_node", from_node, "datagrams"))
     if problem:
         return failed(f"From the node: {problem}", *figures)
     return passed(f"{heard} greetings from a pod to {GROUP}:5005, {from_node} from the node, none elsewhere", *figures)
 
 
-def _one(bench: Bench, places: dict[str, PodPlace], sender: Place, options: Sequence[str]) -> tuple[str, int]:
+def _one(testbed: Testbed, places: dict[str, PodPlace], sender: Place, options: Sequence[str]) -> tuple[str, int]:
     """(what is wrong, how many greetings arrived) of one sender; the outsider has joined as well.
 
     A group that is declared for nodes reaches every enabled namespace: then the outsider must hear the node too.
     """
     from_node = not isinstance(sender, PodPlace)
     with ThreadPoolExecutor(3) as running:
-        receiving = running.submit(_receive, bench, places["receiver"])
-        outside = running.submit(_receive, bench, places["outsider"])
-        sent = sender.run([*_program(bench, "hello-send", here=from_node), *options], _SECONDS, check=False)
+        receiving = running.submit(_receive, testbed, places["receiver"])
+        outside = running.submit(_receive, testbed, places["outsider"])
+        sent = sender.run([*_program(testbed, "hello-send", here=from_node), *options], _SECONDS, check=False)
         heard, foreign = receiving.result(), outside.result()
     if "Sending multicast..." not in sent.stdout or sent.returncode != 0:
         return f"the sender, {sender.label}, did not send: {sent.stderr.strip() or sent.stdout.strip()}", heard
@@ -60,15 +60,15 @@ def _one(bench: Bench, places: dict[str, PodPlace], sender: Place, options: Sequ
     return "", heard
 
 
-def _receive(bench: Bench, place: PodPlace) -> int:
+def _receive(testbed: Testbed, place: PodPlace) -> int:
     """How many greetings came until none did for a while."""
-    argv = [*_program(bench, "hello-receive"), "--count", str(_SENT), "--seconds", "4"]
+    argv = [*_program(testbed, "hello-receive"), "--count", str(_SENT), "--seconds", "4"]
     return place.run(argv, _SECONDS, check=False).stdout.count(_WORDS)
 
 
-def _program(bench: Bench, name: str, *, here: bool = False) -> list[str]:
+def _program(testbed: Testbed, name: str, *, here: bool = False) -> list[str]:
     """The program of the tools image; its text where another image, or no image, is there."""
-    if not bench.foreign and not here:
+    if not testbed.foreign and not here:
         return [name]
     source = (ROOT / "agents" / "hello" / f"{name}.py").read_text(encoding="utf-8")
     return ["python3", "-I", "-S", "-c", source]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from provision.checks.result import Figure, Outcome, failed, not_applicable, passed
 from provision.traffic.places import Place
 from provision.traffic.probes import Peer
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 from provision.traffic.together import sentence, together
 
 _SECONDS = 2.0
@@ -14,9 +14,9 @@ NO_IPV6 = "the pod network has no IPv6"
 _ROOMS = {"red1": "red-on", "red2": "red-on", "blue1": "blue-on", "blue2": "blue-on"}
 
 
-def run(bench: Bench) -> Outcome:
-    stream = bench.policy_stream("mld")
-    places = bench.rooms.places(_ROOMS)
+def run(testbed: Testbed) -> Outcome:
+    stream = testbed.policy_stream("mld")
+    places = testbed.rooms.places(_ROOMS)
     if not has_ipv6(places["red1"]):
         return not_applicable(NO_IPV6)
     reports = together([Peer(tag, place) for tag, place in places.items()], stream, _SECONDS)

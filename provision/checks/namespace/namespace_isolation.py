@@ -9,7 +9,7 @@ from provision.checks.policy_bypass import lifted
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.traffic.places import PodPlace
 from provision.traffic.probes import Peer, Reports
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 from provision.traffic.together import sentence, together, together_while
 
 _SECONDS = 2.0
@@ -19,20 +19,20 @@ _WITHIN = (("red1", "red2"), ("red2", "red1"), ("blue1", "blue2"), ("blue2", "bl
 _OUTSIDERS = ("blue1", "grey", "default")
 
 
-def run(bench: Bench) -> Outcome:
+def run(testbed: Testbed) -> Outcome:
     """All send and have joined throughout. At last the policy is taken away, and the outsiders must hear one sender."""
-    stream = bench.policy_stream("namespace-isolation")
-    places = _places(bench)
+    stream = testbed.policy_stream("namespace-isolation")
+    places = _places(testbed)
     peers = [Peer(tag, place) for tag, place in places.items()]
     reports = together(peers, stream, _SECONDS)
     figures = _figures(reports)
     if problem := judge(reports):
         return failed(problem, *figures)
-    if bench.foreign:
+    if testbed.foreign:
         return passed("each hears its own namespace throughout, and nothing foreign", *figures)
     outsiders = [Peer(tag, places[tag]) for tag in ("red1", *_OUTSIDERS)]
     # The group is of this check only: others run beside it, in the same pods.
-    with lifted(bench.node().remote, stream.group) as again:
+    with lifted(testbed.node().remote, stream.group) as again:
         without, _ = together_while(outsiders, stream, _SECONDS / 2, lambda _length: again())
     begin, end = without.interval
     if problem := sentence([without.throughout(tag, "red1", begin, end) for tag in _OUTSIDERS]):
@@ -58,10 +58,10 @@ def judge(reports: Reports) -> str:
     return sentence([*missed, *foreign])
 
 
-def _places(bench: Bench) -> Mapping[str, PodPlace]:
+def _places(testbed: Testbed) -> Mapping[str, PodPlace]:
     with ThreadPoolExecutor(len(_ROOMS) + 1) as starting:
-        futures = {tag: starting.submit(bench.rooms.place, room, tag) for tag, room in _ROOMS.items()}
-        futures["default"] = starting.submit(bench.outsider)
+        futures = {tag: starting.submit(testbed.rooms.place, room, tag) for tag, room in _ROOMS.items()}
+        futures["default"] = starting.submit(testbed.outsider)
         return {tag: future.result() for tag, future in futures.items()}
 
 

@@ -10,17 +10,17 @@ from provision.checks.result import Figure, Outcome, failed, passed
 from provision.traffic.places import Place
 from provision.traffic.pods import IDLE
 from provision.traffic.probes import Peer, Reports
-from provision.traffic.testbed import BRIDGE, Bench
+from provision.traffic.testbed import BRIDGE, Testbed
 from provision.traffic.together import sentence, together, together_while
 
 _SECONDS = 2.0
 _NODE = ("node", "hostnet")
 
 
-def run(bench: Bench) -> Outcome:
+def run(testbed: Testbed) -> Outcome:
     """Two pods of an enabled namespace, the node and a pod of that namespace with the node's network, on one group."""
-    stream = bench.policy_stream("node-isolation")
-    places = _places(bench)
+    stream = testbed.policy_stream("node-isolation")
+    places = _places(testbed)
     reports = together(_peers(places), stream, _SECONDS)
     figures = _figures(reports)
     begin, end = reports.interval
@@ -29,7 +29,7 @@ def run(bench: Bench) -> Outcome:
         return failed(problem, *figures)
     peers = _peers({tag: places[tag] for tag in ("red1", *_NODE)})
     # The group is of this check only: others run beside it, in the same pods.
-    with lifted(bench.node().remote, stream.group) as again:
+    with lifted(testbed.node().remote, stream.group) as again:
         without, _ = together_while(peers, stream, _SECONDS / 2, lambda _length: again())
     begin, end = without.interval
     heard = [without.throughout(tag, "red1", begin, end) for tag in _NODE]
@@ -43,13 +43,13 @@ def run(bench: Bench) -> Outcome:
     )
 
 
-def _places(bench: Bench) -> Mapping[str, Place]:
+def _places(testbed: Testbed) -> Mapping[str, Place]:
     with ThreadPoolExecutor(3) as starting:
-        reds = {tag: starting.submit(bench.rooms.place, "red-on", tag) for tag in ("red1", "red2")}
-        namespace = bench.rooms.namespace("red-on")
-        hostnet = starting.submit(bench.made.start, "hostnet", IDLE, namespace=namespace, host_network=True)
+        reds = {tag: starting.submit(testbed.rooms.place, "red-on", tag) for tag in ("red1", "red2")}
+        namespace = testbed.rooms.namespace("red-on")
+        hostnet = starting.submit(testbed.made.start, "hostnet", IDLE, namespace=namespace, host_network=True)
         found: dict[str, Place] = {tag: future.result() for tag, future in reds.items()}
-        return {**found, "node": bench.node(), "hostnet": hostnet.result()}
+        return {**found, "node": testbed.node(), "hostnet": hostnet.result()}
 
 
 def _peers(places: Mapping[str, Place]) -> list[Peer]:

@@ -7,26 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 from provision import multicast
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.traffic.probes import Peer, Reports
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 from provision.traffic.together import sentence, together
 
 _SECONDS = 1.5
 
 
-def run(bench: Bench) -> Outcome:
+def run(testbed: Testbed) -> Outcome:
     """The one check of the switch that `mcastlab up` makes: both states, both ways, in three pods."""
-    stream = bench.policy_stream("multicast-off-by-default")
+    stream = testbed.policy_stream("multicast-off-by-default")
     with ThreadPoolExecutor(3) as starting:
-        places = [starting.submit(bench.rooms.place, "plain", name) for name in ("one", "two")]
-        outside = starting.submit(bench.outsider)
+        places = [starting.submit(testbed.rooms.place, "plain", name) for name in ("one", "two")]
+        outside = starting.submit(testbed.outsider)
         peers = [Peer(name, place.result()) for name, place in zip(("one", "two"), places, strict=True)]
         peers.append(Peer("outsider", outside.result()))
     before = together(peers, stream, _SECONDS)
     problem = off(before)
     if problem:
         return failed(f"Before the namespace was enabled: {problem}", *_figures(before, "before"))
-    multicast.enable(bench.kube, bench.found(), [bench.rooms.namespace("plain")])
-    bench.rooms.settle()
+    multicast.enable(testbed.kube, testbed.found(), [testbed.rooms.namespace("plain")])
+    testbed.rooms.settle()
     after = together(peers, stream, _SECONDS)
     figures = (*_figures(before, "before"), *_figures(after, "after"))
     if problem := on(after):

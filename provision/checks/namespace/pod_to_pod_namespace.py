@@ -14,7 +14,7 @@ from provision.core.run import Completed
 from provision.core.wait import Deadline, NotYet, until
 from provision.multicast.detect import NETWORK
 from provision.traffic.places import PodPlace, address, snapshot
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 
 _GROUP, _PORT = "224.1.0.1", 30102
 _LISTEN_SECONDS = 60
@@ -32,19 +32,19 @@ class Pair:
     sender: PodPlace
 
 
-def run(bench: Bench) -> Outcome:
+def run(testbed: Testbed) -> Outcome:
     """Two pairs at once, each in a namespace of its own and each the other's outsider: both have joined one group.
 
     With `check --namespace`, the first pair is in that namespace, and must be silent where it is not enabled.
     """
-    pairs = _pairs(bench)
+    pairs = _pairs(testbed)
     with ThreadPoolExecutor(len(pairs)) as listening:
         running = [listening.submit(_listen, pair.listener) for pair in pairs]
         try:
             for pair in pairs:
                 _wait_for_join(pair, running)
             # One pair after the other: an answer then says who was asked.
-            heard = {pair.name: _ask(bench, pair) for pair in pairs}
+            heard = {pair.name: _ask(testbed, pair) for pair in pairs}
         finally:
             for pair in pairs:
                 pair.listener.run(["pkill", "-x", "socat"], 15, check=False)
@@ -75,23 +75,23 @@ def _found(pairs: Sequence[Pair]) -> str:
     return f"the sender prints '{asked.name}': multicast is in force in '{where}', and is not heard elsewhere"
 
 
-def _pairs(bench: Bench) -> list[Pair]:
+def _pairs(testbed: Testbed) -> list[Pair]:
     with ThreadPoolExecutor(2) as starting:
-        first = starting.submit(_pair, bench, bench.namespace, "red-on", "mlistener")
-        second = starting.submit(_pair, bench, "", "blue-on", "outsider")
+        first = starting.submit(_pair, testbed, testbed.namespace, "red-on", "mlistener")
+        second = starting.submit(_pair, testbed, "", "blue-on", "outsider")
         return [first.result(), second.result()]
 
 
-def _pair(bench: Bench, namespace: str, room: str, hostname: str) -> Pair:
+def _pair(testbed: Testbed, namespace: str, room: str, hostname: str) -> Pair:
     wanted = True
     if namespace:
-        wanted = multicast.status(bench.kube, bench.found(), [namespace])[0].wanted
-    where = namespace or bench.rooms.namespace(room)
+        wanted = multicast.status(testbed.kube, testbed.found(), [namespace])[0].wanted
+    where = namespace or testbed.rooms.namespace(room)
     with ThreadPoolExecutor(2) as starting:
-        listener = starting.submit(bench.rooms.pod, where, hostname, hostname=hostname)
+        listener = starting.submit(testbed.rooms.pod, where, hostname, hostname=hostname)
         # In a room, any pod that other checks use as well will do.
         shared = room.replace("-on", "2")
-        sender = starting.submit(bench.rooms.pod, where, "msender" if namespace else f"{room}-{shared}").result()
+        sender = starting.submit(testbed.rooms.pod, where, "msender" if namespace else f"{room}-{shared}").result()
     return Pair(hostname, wanted, listener.result(), sender)
 
 
@@ -112,11 +112,10 @@ def _wait_for_join(pair: Pair, running: Sequence[Future[Completed]]) -> None:
     until(f"{pair.listener.label} to join {_GROUP}", probe, Deadline.after(_JOIN_SECONDS))
 
 
-def _ask(bench: Bench, pair: Pair) -> list[str]:
+def _ask(testbed: Testbed, pair: Pair) -> list[str]:
     """The host names that answered; asked again where nobody did, for the first datagram after a join may be lost."""
-    script = (
-        f"echo | socat STDIO {shlex.quote(f'UDP4-DATAGRAM:{_GROUP}:{_PORT},range={_range(bench)},ip-multicast-ttl=64')}"
-    )
+    address = f"UDP4-DATAGRAM:{_GROUP}:{_PORT},range={_range(testbed)},ip-multicast-ttl=64"
+    script = f"echo | socat STDIO {shlex.quote(address)}"
     for _attempt in range(_ATTEMPTS):
         done = pair.sender.run(["/bin/bash", "-c", script], 20, check=False)
         if answers := done.stdout.split():
@@ -124,8 +123,8 @@ def _ask(bench: Bench, pair: Pair) -> list[str]:
     return []
 
 
-def _range(bench: Bench) -> str:
+def _range(testbed: Testbed) -> str:
     """The pods' addresses: the first clusterNetwork of Network.config, else all."""
-    found = bench.kube.find(NETWORK) or {}
+    found = testbed.kube.find(NETWORK) or {}
     networks = found.get("status", {}).get("clusterNetwork") or [{"cidr": "0.0.0.0/0"}]
     return str(networks[0]["cidr"])

@@ -12,7 +12,7 @@ from provision.checks.result import Figure, Outcome, failed, passed
 from provision.core.wait import Deadline
 from provision.traffic.places import Place, PodPlace
 from provision.traffic.probes import Peer, Reports
-from provision.traffic.testbed import BRIDGE, Bench
+from provision.traffic.testbed import BRIDGE, Testbed
 from provision.traffic.together import sentence, together_while
 
 _SECONDS = 4.0
@@ -22,27 +22,27 @@ _TAGS = ("red1", "red2", "red3")
 _JOINS = {"red3": "red1", "red1": "red2"}
 
 
-def run(bench: Bench) -> Outcome:
-    places = bench.rooms.places(dict.fromkeys(_TAGS, "red-on"))
+def run(testbed: Testbed) -> Outcome:
+    places = testbed.rooms.places(dict.fromkeys(_TAGS, "red-on"))
     families = ["ssm", "ssm6"] if has_ipv6(places["red1"]) else ["ssm"]
     problems: list[str] = []
     figures: list[Figure] = []
     evidence: list[str] = []
     for family in families:
-        problem, counted, seen = _family(bench, family, places)
+        problem, counted, seen = _family(testbed, family, places)
         problems.append(problem and f"{'IPv6' if family == 'ssm6' else 'IPv4'}: {problem}")
         figures += counted
         evidence += seen
     if problem := sentence(problems):
         return failed(problem, *figures, evidence=tuple(evidence))
-    table = "" if bench.foreign else ", and the bridge holds (S,G) and no (*,G)"
+    table = "" if testbed.foreign else ", and the bridge holds (S,G) and no (*,G)"
     six = "" if len(families) == 2 else f"; {NO_IPV6}"
     return passed(f"each receiver hears the source it joined, and not the other{table}{six}", *figures)
 
 
-def _family(bench: Bench, family: str, places: Mapping[str, PodPlace]) -> tuple[str, list[Figure], list[str]]:
+def _family(testbed: Testbed, family: str, places: Mapping[str, PodPlace]) -> tuple[str, list[Figure], list[str]]:
     """(what is wrong, figures, evidence) of one address family."""
-    stream = bench.policy_stream(family)
+    stream = testbed.policy_stream(family)
     six = family == "ssm6"
     sources = {tag: global_address(places[tag], six=six) for tag in _JOINS.values()}
     peers = [
@@ -52,24 +52,24 @@ def _family(bench: Bench, family: str, places: Mapping[str, PodPlace]) -> tuple[
     ]
     members = set(sources.values())
     reports, table = together_while(
-        peers, stream, _SECONDS, lambda length: _table(bench, length, stream.group, members)
+        peers, stream, _SECONDS, lambda length: _table(testbed, length, stream.group, members)
     )
     begin, end = reports.interval
     heard = [reports.throughout(tag, source, begin, end) for tag, source in _JOINS.items()]
     problems = [*heard, reports.silent("red3", "red2")]
-    if not bench.foreign:
+    if not testbed.foreign:
         problems.append(snooped(table, stream.group, members))
     return sentence(problems), _figures(family, reports), [table]
 
 
-def _table(bench: Bench, length: float, group: str, sources: set[str]) -> str:
+def _table(testbed: Testbed, length: float, group: str, sources: set[str]) -> str:
     """A lab's group table of the bridge, once all have joined or at the end of a run of `length` seconds."""
-    if bench.foreign:
+    if testbed.foreign:
         return ""
     deadline = Deadline.after(length)
     argv = ["bridge", "-json", "-details", "mdb", "show", "dev", BRIDGE]
     while True:
-        table = bench.node().remote.run(argv, _ASK_SECONDS).stdout
+        table = testbed.node().remote.run(argv, _ASK_SECONDS).stdout
         if deadline.expired or not snooped(table, group, sources):
             return table
         time.sleep(0.3)

@@ -7,7 +7,7 @@ import time
 from provision import multicast
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.traffic.probes import MARGIN, Peer, Reports
-from provision.traffic.testbed import Bench
+from provision.traffic.testbed import Testbed
 from provision.traffic.together import sentence, together_while
 
 _SECONDS = 6.0
@@ -16,17 +16,17 @@ _AFTER_SECONDS = 1.0
 _ROOMS = {"off1": "off-on", "off2": "off-on", "red1": "red-on", "red2": "red-on"}
 
 
-def run(bench: Bench) -> Outcome:
-    stream = bench.policy_stream("switch-off")
-    places = bench.rooms.places(_ROOMS)
-    found, room = bench.found(), [bench.rooms.namespace("off-on")]
+def run(testbed: Testbed) -> Outcome:
+    stream = testbed.policy_stream("switch-off")
+    places = testbed.rooms.places(_ROOMS)
+    found, room = testbed.found(), [testbed.rooms.namespace("off-on")]
 
     def switch(length: float) -> tuple[float, float]:
         """Disable in the middle of the run; when that was asked for, and when it was answered."""
-        multicast.enable(bench.kube, found, room)  # again, where the peers missed each other before
+        multicast.enable(testbed.kube, found, room)  # again, where the peers missed each other before
         time.sleep(length / 2)
         asked = time.time()
-        multicast.disable(bench.kube, found, room)
+        multicast.disable(testbed.kube, found, room)
         return asked, time.time()
 
     peers = [Peer(tag, place, rate=_RATE) for tag, place in places.items()]

@@ -19,7 +19,7 @@ from provision.multicast.annotations import (
     namespace_path,
     netnamespace_path,
 )
-from provision.multicast.backend import Force
+from provision.multicast.backend import Enforcement
 
 _API = "/apis/mcastlab.io/v1alpha1"
 POLICY = f"{_API}/multicastpolicies/cluster"
@@ -64,17 +64,17 @@ class LabBackend:
             edits.append(edit("NetNamespace", netnamespace_path(name), ON_NETNAMESPACE, other, on=False))
         return edits
 
-    def force(self, kube: Kube, names: Sequence[str]) -> list[Force]:
+    def force(self, kube: Kube, names: Sequence[str]) -> list[Enforcement]:
         policy, nodes = read_policy(kube), _names(kube)
         missing, count = late(nodes, statuses(kube), policy.generation), len(nodes)
         forces = []
         for name in names:
             state = "on" if name in policy.names else "off"
             detail = f"{count} of {count} nodes" if not missing else "; ".join(missing)
-            forces.append(Force("pending" if missing else state, detail))
+            forces.append(Enforcement("pending" if missing else state, detail))
         return forces
 
-    def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Force]:
+    def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Enforcement]:
         def listed() -> Policy | NotYet:
             policy = read_policy(kube)
             late = [name for name in names if (name in policy.names) != on]
@@ -96,7 +96,7 @@ class LabBackend:
             return NotYet("; ".join(missing)) if missing else len(nodes)
 
         count = until(f"{what} on every node", acknowledged, deadline, interval=_INTERVAL, remedy=remedy)
-        return [Force("on" if on else "off", f"{count} of {count} nodes") for _ in names]
+        return [Enforcement("on" if on else "off", f"{count} of {count} nodes") for _ in names]
 
 
 BACKEND = LabBackend()

@@ -14,7 +14,7 @@ from provision.cluster.workloads import Workload
 from provision.core.errors import HostError
 from provision.core.wait import Deadline
 from provision.multicast.annotations import ON_NETNAMESPACE, Edit, Mark, edit, mark, netnamespace_path
-from provision.multicast.backend import Force, requested
+from provision.multicast.backend import Enforcement, requested
 
 _PLUGIN = "/apis/network.openshift.io/v1/clusternetworks/default"
 _WITHOUT = "redhat/openshift-ovs-subnet"
@@ -53,10 +53,10 @@ class SdnBackend:
             )
         return [edit("NetNamespace", netnamespace_path(name), ON_NETNAMESPACE, item, on=on)]
 
-    def force(self, kube: Kube, names: Sequence[str]) -> list[Force]:
+    def force(self, kube: Kube, names: Sequence[str]) -> list[Enforcement]:
         return [requested(name) for name in names]
 
-    def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Force]:
+    def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Enforcement]:
         return self.force(kube, names)
 
 

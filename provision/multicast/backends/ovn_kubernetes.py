@@ -16,7 +16,7 @@ from provision.cluster.api import Kube, Object
 from provision.cluster.workloads import Workload
 from provision.core.wait import Deadline
 from provision.multicast.annotations import ON_NAMESPACE, Edit, Mark, edit, mark, namespace_path
-from provision.multicast.backend import Force, requested
+from provision.multicast.backend import Enforcement, requested
 
 _VARIABLE = "OVN_MULTICAST_ENABLE"
 _FLAG = re.compile(r"--enable-multicast(?:=(\w+))?$")
@@ -49,10 +49,10 @@ class OvnBackend:
     def edits(self, kube: Kube, namespace: Object, *, on: bool) -> list[Edit]:
         return [edit("Namespace", namespace_path(namespace["metadata"]["name"]), ON_NAMESPACE, namespace, on=on)]
 
-    def force(self, kube: Kube, names: Sequence[str]) -> list[Force]:
+    def force(self, kube: Kube, names: Sequence[str]) -> list[Enforcement]:
         return [requested(name) for name in names]
 
-    def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Force]:
+    def wait(self, kube: Kube, names: Sequence[str], deadline: Deadline, *, on: bool) -> list[Enforcement]:
         return self.force(kube, names)
 
 

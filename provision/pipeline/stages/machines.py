@@ -19,4 +19,4 @@ class Machines:
 
     def plan(self, lab: Lab, state: RunState) -> str:
         hosts = ", ".join(f"'{host.name}' ({host.role}, {host.address})" for host in lab.hosts)
-        return f"{'reach' if state.provider.borrowed else 'start'} by {state.provider.name}: {hosts}"
+        return f"{'reach' if state.provider.existing else 'start'} by {state.provider.name}: {hosts}"

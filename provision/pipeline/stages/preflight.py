@@ -14,10 +14,10 @@ class Preflight:
         """Raises Problems with all that was found."""
         if problems := state.provider.preflight(lab):
             raise Problems(problems)
-        if state.provider.borrowed:
+        if state.provider.existing:
             return f"{', '.join(host.name for host in lab.hosts)} can be the lab's hosts"
         return f"this machine can run the lab by {state.provider.name}"
 
     def plan(self, lab: Lab, state: RunState) -> str:
-        what = "the hosts" if state.provider.borrowed else "this machine"
+        what = "the hosts" if state.provider.existing else "this machine"
         return f"probe {what} for what {state.provider.name} needs"

@@ -35,7 +35,7 @@ class PodmanProvider:
     """Implements the provider contract; what belongs to a lab is found again by its label."""
 
     name = "podman"
-    borrowed = False
+    existing = False
 
     def __init__(self, lab: Lab, state: StateDir, podman: Podman | None = None, *, prepared: bool = True) -> None:
         """With `prepared`, nodes start from an image that the roles have been at."""

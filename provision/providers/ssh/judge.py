@@ -12,7 +12,7 @@ from provision.hosts.firewall import drops
 from provision.providers import programs
 
 Facts = Mapping[str, Any]
-Finding = tuple[str, str, str]
+Fault = tuple[str, str, str]
 """What the host is or does ("has no …"), output of a tool, and the remedy."""
 
 # os-release(5) ID and VERSION_ID. The roles are tested on Debian; on Ubuntu they are believed to work.
@@ -34,7 +34,7 @@ def judge(lab: Lab, host: Host, facts: Facts, where: str) -> list[McastlabError]
     ]
 
 
-def _system(facts: Facts) -> Iterator[Finding]:
+def _system(facts: Facts) -> Iterator[Fault]:
     name, version = facts["os"].get("ID", "?"), facts["os"].get("VERSION_ID", "?")
     if version not in SYSTEMS.get(name, ()):
         known = ", ".join(f"{system} {' or '.join(versions)}" for system, versions in SYSTEMS.items())
@@ -46,7 +46,7 @@ def _system(facts: Facts) -> Iterator[Finding]:
         yield "is not run by systemd, which the roles need", "", "Boot it with systemd"
 
 
-def _kernel(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
+def _kernel(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     if host.role != "control-plane":
         return  # a source sends, and needs no more than an interface
     for feature, detail in facts["kernel"].items():
@@ -56,13 +56,13 @@ def _kernel(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
             yield f"has a kernel that cannot do {feature}", detail, remedy
 
 
-def _programs(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
+def _programs(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     if host.role == "control-plane" and lab.multicast.namespaces and facts["programs"]:
         what = "has a kernel that takes no programs (eBPF) at interfaces, which `multicast.namespaces` needs"
         yield what, facts["programs"], programs.REMEDY
 
 
-def _room(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
+def _room(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     if facts["held"]:
         return  # what is taken, the lab itself has taken
     memory, needed = facts["memory"] / _GIB, _MEMORY[host.role]
@@ -74,7 +74,7 @@ def _room(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
             yield f"has {room:.1f} GiB of disk free below {path}, {needed:g} are needed", "", "Free some there"
 
 
-def _interface(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
+def _interface(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     name = lab.lan.interface
     links = {link["ifname"]: link for link in facts["links"]}
     if name not in links:
@@ -95,7 +95,7 @@ def _interface(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
     yield from _addresses(lab, host, link)
 
 
-def _addresses(lab: Lab, host: Host, link: Mapping[str, Any]) -> Iterator[Finding]:
+def _addresses(lab: Lab, host: Host, link: Mapping[str, Any]) -> Iterator[Fault]:
     has = [info["local"] for info in link["addr_info"] if info["scope"] == "global"]
     wanted = [(host.address, lab.lan.subnet), *([(host.address6, lab.lan.subnet6)] if lab.dual_stack else [])]
     for address, subnet in wanted:
@@ -108,7 +108,7 @@ def _addresses(lab: Lab, host: Host, link: Mapping[str, Any]) -> Iterator[Findin
             yield f"does not have the address {address} on interface '{link['ifname']}'", "", remedy
 
 
-def _tenants(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
+def _tenants(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     """Interfaces that namespaces were given."""
     names = {link["ifname"] for link in facts["links"]}
     for tenant in lab.tenants.namespaces if host.role == "control-plane" else ():
@@ -117,7 +117,7 @@ def _tenants(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
             yield f"has no interface '{master}', which namespace '{tenant.namespace}' may use", "", remedy
 
 
-def _networks(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
+def _networks(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     """Other bridges and networks in the place of the lab's."""
     if host.role != "control-plane":
         return
@@ -137,7 +137,7 @@ def _networks(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
                 yield f"has {taken} on '{route.get('dev')}', which {key} {subnet} overlaps", "", remedy
 
 
-def _firewall(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
+def _firewall(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     """On the node, bridged packets will pass the ip rules: pods need it to reach services."""
     if host.role != "control-plane":
         return
@@ -149,7 +149,7 @@ def _firewall(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
         yield "has a firewall that drops bridged traffic: iptables-legacy, chain FORWARD: policy DROP", "", remedy
 
 
-def _membership(lab: Lab, host: Host, facts: Facts) -> Iterator[Finding]:
+def _membership(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     refusals = [tuple(refusal) for refusal in facts["refusals"]]
     for what, remedy in refusals:
         yield what, "", remedy

@@ -22,7 +22,7 @@ class SshProvider:
     """Implements the provider contract for the user's own hosts."""
 
     name = "ssh"
-    borrowed = True
+    existing = True
 
     def __init__(self, lab: Lab, state: StateDir) -> None:
         self.state = state
@@ -110,7 +110,7 @@ class SshProvider:
             key_file=self._path(key) if key else None,
             known_hosts=self._path(shared.known_hosts),
             become=user != "root" if become is None else become,
-            borrowed=True,
+            existing=True,
         )
 
     def _path(self, name: str) -> Path:

@@ -31,7 +31,7 @@ class VagrantProvider:
     """Implements the provider contract; which machines there are, Vagrant says."""
 
     name = "vagrant"
-    borrowed = False
+    existing = False
 
     def __init__(self, lab: Lab, state: StateDir) -> None:
         self.state = state

@@ -12,7 +12,7 @@ from provision.checks.namespace import namespace_isolation, node_isolation
 from provision.checks.policy_bypass import lifted
 from provision.checks.result import Outcome
 from provision.traffic.probes import Peer
-from provision.traffic.testbed import Stream
+from provision.traffic.testbed import Flow
 from tests.unit.checks.test_peers import report, reports
 
 GROUP = "239.77.0.3"
@@ -50,11 +50,11 @@ def run(check: ModuleType, monkeypatch: pytest.MonkeyPatch, heard: dict[str, lis
     node: Any = Node()
     pairs = {"red1": "red2", "red2": "red1", "blue1": "blue2", "blue2": "blue1"}
 
-    def together(peers: Sequence[Peer], _stream: Stream, _seconds: float) -> Any:
+    def together(peers: Sequence[Peer], _stream: Flow, _seconds: float) -> Any:
         node.told.append("silence is measured")
         return reports(*(report(p.tag, *([pairs[p.tag]] if p.tag in pairs else [])) for p in peers))
 
-    def together_while(peers: Sequence[Peer], stream: Stream, _seconds: float, look: Callable[[float], Any]) -> Any:
+    def together_while(peers: Sequence[Peer], stream: Flow, _seconds: float, look: Callable[[float], Any]) -> Any:
         look(1.0)
         node.told.append(f"{stream.group} is measured")
         return reports(*(report(p.tag, *heard.get(p.tag, [])) for p in peers)), None
@@ -62,15 +62,15 @@ def run(check: ModuleType, monkeypatch: pytest.MonkeyPatch, heard: dict[str, lis
     monkeypatch.setattr(check, "together", together)
     monkeypatch.setattr(check, "together_while", together_while)
     place: Any = SimpleNamespace(interface="eth0")
-    bench: Any = SimpleNamespace(
+    testbed: Any = SimpleNamespace(
         foreign=False,
-        policy_stream=lambda _name: Stream(GROUP, 7002),
+        policy_stream=lambda _name: Flow(GROUP, 7002),
         node=lambda: SimpleNamespace(remote=node, interface="cni0"),
         outsider=lambda: place,
         rooms=SimpleNamespace(place=lambda *_names: place, namespace=lambda room: room),
         made=SimpleNamespace(start=lambda *_args, **_options: place),
     )
-    return check.run(bench), node.told
+    return check.run(testbed), node.told
 
 
 ORDER = [

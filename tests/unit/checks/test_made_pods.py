@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from provision.core.errors import HostError, WaitError
-from provision.traffic.pods import NAME_PREFIX, MadePods
+from provision.traffic.pods import NAME_PREFIX, CheckPods
 from provision.traffic.testbed import neighbour
 
 
@@ -45,14 +45,14 @@ class Cluster:
         self.ends.append(f"{name} gone")
 
 
-def pods_of(cluster: Any, networks: int = 1) -> MadePods:
+def pods_of(cluster: Any, networks: int = 1) -> CheckPods:
     network = SimpleNamespace(name="eth1-multicast", namespaces=("default", "second"))
     lab: Any = SimpleNamespace(
         networks=(network,) * networks,
         control_plane=SimpleNamespace(name="k8s"),
         lan=SimpleNamespace(interface="ens4"),
     )
-    return MadePods(lab, cluster, cluster, "localhost/mcastlab/tools:1")
+    return CheckPods(lab, cluster, cluster, "localhost/mcastlab/tools:1")
 
 
 def test_an_attached_pod() -> None:

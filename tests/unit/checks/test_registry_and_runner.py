@@ -1,4 +1,4 @@
-"""Choosing checks, and running them: one that breaks fails alone, and the bench is always cleared."""
+"""Choosing checks, and running them: one that breaks fails alone, and the testbed is always cleared."""
 
 import threading
 import time
@@ -62,17 +62,17 @@ def test_all_unknown_names_at_once() -> None:
 
 @pytest.fixture
 def cleared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the bench was told; the bench itself, which needs a cluster, is not made."""
+    """What the testbed was told; the testbed itself, which needs a cluster, is not made."""
     told: list[str] = []
     monkeypatch.setattr(
         runner,
-        "Bench",
-        lambda _context: bench(lambda in_a_hurry=False: told.append("hurry" if in_a_hurry else "close")),
+        "Testbed",
+        lambda _context: testbed(lambda in_a_hurry=False: told.append("hurry" if in_a_hurry else "close")),
     )
     return told
 
 
-def bench(close: Callable[..., None], *, emulated: bool = False) -> SimpleNamespace:
+def testbed(close: Callable[..., None], *, emulated: bool = False) -> SimpleNamespace:
     return SimpleNamespace(
         close=close, emulated=emulated, typed=Typed(), lacks=lambda needs: "not here" if "hosts" in needs else ""
     )
@@ -109,7 +109,7 @@ def test_a_check_that_raises_has_failed_and_the_others_go_on(
 def test_checks_run_side_by_side_where_the_node_is_not_emulated(
     monkeypatch: pytest.MonkeyPatch, emulated: bool, most: int
 ) -> None:
-    monkeypatch.setattr(runner, "Bench", lambda _context: bench(lambda: None, emulated=emulated))
+    monkeypatch.setattr(runner, "Testbed", lambda _context: testbed(lambda: None, emulated=emulated))
     at_once, running = [0], []
     met = threading.Barrier(most)
 
@@ -157,7 +157,7 @@ def test_pods_that_stay_are_a_failure_and_no_result_is_lost(monkeypatch: pytest.
     def stuck() -> None:
         raise HostError("Waited 30 s for pod 'default/mcastlab-check-dns' to be gone; last seen: phase Running")
 
-    monkeypatch.setattr(runner, "Bench", lambda _context: bench(stuck))
+    monkeypatch.setattr(runner, "Testbed", lambda _context: testbed(stuck))
     results, told = run(monkeypatch, a=lambda _bench: passed("fine"))
     assert [(result.name, result.status) for result in results] == [("a", "passed"), ("clean-up", "failed")]
     assert told == ["a", "clean-up"]

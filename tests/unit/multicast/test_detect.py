@@ -11,7 +11,7 @@ from provision.core.errors import HostError
 from provision.multicast.backends.lab import late
 from provision.multicast.backends.openshift_sdn import BACKEND as SDN
 from provision.multicast.backends.ovn_kubernetes import BACKEND as OVN
-from provision.multicast.detect import BACKENDS, Found, choose
+from provision.multicast.detect import BACKENDS, Detection, choose
 
 AGENTS = {
     "lab": Workload("DaemonSet", "mcastlab-system", "multicast-policy", 1, 1),
@@ -60,7 +60,7 @@ def test_what_is_installed_but_does_not_run_is_no_backend() -> None:
 
 def test_without_a_backend_the_error_says_what_was_found_and_what_is_known() -> None:
     with pytest.raises(HostError, match="networkType is 'Calico'") as caught:
-        Found(None, "Calico", "its networkType is 'Calico'").needed()
+        Detection(None, "Calico", "its networkType is 'Calico'").needed()
     assert "ovn-kubernetes (networkType OVNKubernetes)" in str(caught.value)
 
 
@@ -110,7 +110,7 @@ def test_the_global_setting_of_ovn_kubernetes(agent: Workload, config: Any, fact
     assert bool(obstacle) == blocked
     if blocked:
         with pytest.raises(HostError, match="without effect") as caught:
-            Found(OVN, "OVNKubernetes", "", facts, obstacle).needed()
+            Detection(OVN, "OVNKubernetes", "", facts, obstacle).needed()
         assert "--enable-multicast" in caught.value.remedy
 
 

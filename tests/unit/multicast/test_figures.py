@@ -17,11 +17,11 @@ from provision.core.errors import CommandError
 from provision.core.run import Completed
 from provision.core.typed import Typed
 from provision.multicast import figures
-from provision.multicast.backend import Force
+from provision.multicast.backend import Enforcement
 from provision.multicast.backends.lab import BACKEND as LAB
 from provision.multicast.backends.ovn_kubernetes import BACKEND as OVN
-from provision.multicast.detect import Found
-from provision.multicast.switch import State
+from provision.multicast.detect import Detection
+from provision.multicast.switch import NamespaceStatus
 from tests.golden_files import compare
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -128,8 +128,8 @@ def test_no_pod_is_said_in_words() -> None:
     assert shown(figures.Counted((), ()), "app", "quiet") == "No pod on the pod network is known in app, quiet\n"
 
 
-def status(monkeypatch: pytest.MonkeyPatch, found: Found, *names: str, as_json: bool) -> None:
-    state = State("app", ("k8s.ovn.org/multicast-enabled",), (), Force("on", "2 of 2 nodes"), (), ())
+def status(monkeypatch: pytest.MonkeyPatch, found: Detection, *names: str, as_json: bool) -> None:
+    state = NamespaceStatus("app", ("k8s.ovn.org/multicast-enabled",), (), Enforcement("on", "2 of 2 nodes"), (), ())
     monkeypatch.setattr(command, "detect", lambda _kube: found)
     monkeypatch.setattr(command, "status", lambda _kube, _found, _names: [state])
     kube: Any = Cluster(("one", "two"), [agent("one"), agent("two", phase="Pending")])
@@ -147,7 +147,7 @@ def test_only_of_a_lab_s_namespaces_that_are_named(
     names: tuple[str, ...],
     counted: bool,
 ) -> None:
-    found = Found(backend, backend.network_type, "it runs", ("node 'one': a note",))
+    found = Detection(backend, backend.network_type, "it runs", ("node 'one': a note",))
     status(monkeypatch, found, *names, as_json=True)
     data = json.loads(capsys.readouterr().out)
     assert ("unread" in data, "pods" in data["namespaces"][0]) == (counted, counted)
