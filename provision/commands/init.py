@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from provision import config
-from provision.core.errors import InputError, McastlabError
+from pydantic import TypeAdapter, ValidationError
+
+from provision.config.messages import describe
+from provision.config.values import LabName
+from provision.core.errors import InputError
 from provision.core.files import write_whole
 from provision.core.paths import ROOT
 from provision.core.templating import render_file
@@ -16,6 +19,7 @@ _READABLE = 0o644
 
 def init(folder: Path, name: str, *, vagrantfile: bool) -> list[Path]:
     """Write the files and return their paths; raises InputError, and writes none, where one of them is there."""
+    _insist_on_name(name)
     python, loaded = sys.executable, str(ROOT / "Vagrantfile")
     texts = {folder / "lab.yml": render_file(ROOT / "templates" / "lab.yml.j2", {"name": name})}
     if vagrantfile:
@@ -34,10 +38,11 @@ def init(folder: Path, name: str, *, vagrantfile: bool) -> list[Path]:
         ) from error
     for path, text in texts.items():
         write_whole(path, text, mode=_READABLE)
-    try:
-        config.load(folder / "lab.yml")  # a name that no lab can have, for one
-    except McastlabError:
-        for path in texts:
-            path.unlink()
-        raise
     return list(texts)
+
+
+def _insist_on_name(name: str) -> None:
+    try:
+        TypeAdapter(LabName).validate_python(name)
+    except ValidationError as error:
+        raise InputError(describe(error.errors()[0]).problem, where="--name", remedy="Take another name") from error
