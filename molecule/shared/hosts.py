@@ -63,10 +63,10 @@ def destroy(lab: Lab) -> None:
 def listing(lab: Lab) -> dict[str, object]:
     """As `--list` has to print it; without endpoints where nothing runs yet."""
     made = provider(lab)
-    document, facts = artifacts.document(), made.node_facts()
+    document, facts, choice = artifacts.document(), made.node_facts(), attacher.choose(lab)
     machines = made.machines(lab)
     running = len(machines) == len(lab.hosts) and made.state.key.exists()
-    whole = inventory(lab, machines, document, facts) if running else preview(lab, document, facts)
+    whole = inventory(lab, machines, document, facts, choice) if running else preview(lab, document, facts, choice)
     groups, hostvars = {}, {}
     for group, content in whole["all"]["children"].items():
         groups[group] = {"hosts": list(content["hosts"])}

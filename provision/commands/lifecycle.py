@@ -43,7 +43,7 @@ def up(lab: Lab, state: RunState, *, dry_run: bool, json: Path | None, junit: Pa
         return
     progress = state.progress
     with lab_lock(state.directory, lab.name, "up"):
-        choice = attacher.choose(lab)
+        choice = state.attacher = attacher.choose(lab)
         _end_leftovers(state)
         progress.say(f"Lab '{lab.name}': attacher {choice.name} ({choice.reason})")
         try:

@@ -13,6 +13,7 @@ from provision.configure.inventory import preview
 from provision.configure.kubeadm import kubeadm
 from provision.core.errors import InputError
 from provision.core.templating import render_file
+from provision.networks import attacher
 from provision.networks.manifests import multicast_texts, namespace_texts, network_texts
 from provision.networks.tenants import admission
 
@@ -44,7 +45,7 @@ def _pod_texts(lab: Lab, bundle: Values, _node: Values) -> list[str]:
 
 
 def _inventory_texts(lab: Lab, bundle: Values, node: Values) -> list[str]:
-    return [yaml.safe_dump(preview(lab, bundle, node), sort_keys=False, width=120)]
+    return [yaml.safe_dump(preview(lab, bundle, node, attacher.choose(lab)), sort_keys=False, width=120)]
 
 
 _TEXTS: Mapping[str, Callable[[Lab, Values, Values], list[str]]] = {

@@ -11,7 +11,7 @@ from provision.cluster.api import Kube
 from provision.config import Lab
 from provision.core.errors import McastlabError
 from provision.hosts.remote import Remotes
-from provision.networks import attacher, attachments, tenants
+from provision.networks import attachments, tenants
 from provision.pipeline.run import RunState
 
 
@@ -21,7 +21,7 @@ def gather(lab: Lab, state: RunState) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "lab": lab.name,
         "provider": state.provider.name,
-        "attacher": _attacher(lab),
+        "attacher": state.attacher.name,
         "hosts": [
             {"name": host.name, "role": host.role, "address": str(host.address), "state": machines[host.name].state}
             for host in lab.hosts
@@ -63,14 +63,6 @@ def _lan_is_management(lab: Lab, state: RunState) -> bool:
     """Whether hosts are logged in to on the LAN's own addresses, as hosts with one card are."""
     addresses = {machine.name: machine.address for machine in state.provider.machines(lab)}
     return any(addresses.get(host.name) in {str(host.address), str(host.address6)} for host in lab.hosts)
-
-
-def _attacher(lab: Lab) -> str:
-    """The attacher, also where `up` could not have it now."""
-    try:
-        return attacher.choose(lab).name
-    except McastlabError:
-        return lab.cluster.attacher
 
 
 def table(facts: dict[str, Any]) -> RenderableType:

@@ -11,18 +11,17 @@ from provision.core.errors import HostError
 from provision.core.paths import BUNDLE_DIR
 from provision.hosts.connect import openssh_options
 from provision.hosts.machine import Machine
-from provision.networks import attacher
+from provision.networks.attacher import Attacher
 from provision.networks.tenants import policy
 
 _GROUPS = {"control-plane": "control_plane", "source": "sources"}
 
 
-def variables(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:
+def variables(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any], choice: Attacher) -> dict[str, Any]:
     """The variables of all hosts; `bundle` is the content of bundle.json, `node` the provider's node_facts.
 
     Addresses are text. Without IPv6, hosts have the empty text for `address6`; the subnets stay, unused.
     """
-    choice = attacher.choose(lab)
     return {
         "mcastlab_lab_name": lab.name,
         "mcastlab_ip_families": list(lab.ip_families),
@@ -60,6 +59,7 @@ def inventory(
     machines: Sequence[Machine],
     bundle: Mapping[str, Any],
     node: Mapping[str, Any],
+    choice: Attacher,
     bundle_source: str = "",
 ) -> dict[str, Any]:
     """The whole inventory, with each host's SSH endpoint, its host key pinned.
@@ -72,24 +72,28 @@ def inventory(
         raise HostError(
             f"No machine runs for host {', '.join(missing)} of lab '{lab.name}'", remedy="Run `mcastlab up`"
         )
-    made = _whole(lab, endpoints, bundle, node)
+    made = _whole(lab, endpoints, bundle, node, choice)
     if bundle_source:
         made["all"]["vars"]["mcastlab_bundle_source"] = bundle_source
     return made
 
 
-def preview(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:
+def preview(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any], choice: Attacher) -> dict[str, Any]:
     """The inventory of a lab that does not run: all but the SSH endpoints."""
-    return _whole(lab, {}, bundle, node)
+    return _whole(lab, {}, bundle, node, choice)
 
 
 def _whole(
-    lab: Lab, endpoints: Mapping[str, dict[str, Any]], bundle: Mapping[str, Any], node: Mapping[str, Any]
+    lab: Lab,
+    endpoints: Mapping[str, dict[str, Any]],
+    bundle: Mapping[str, Any],
+    node: Mapping[str, Any],
+    choice: Attacher,
 ) -> dict[str, Any]:
     groups: dict[str, dict[str, Any]] = {group: {"hosts": {}} for group in _GROUPS.values()}
     for host in lab.hosts:
         groups[_GROUPS[host.role]]["hosts"][host.name] = {**endpoints.get(host.name, {}), **host_variables(lab, host)}
-    return {"all": {"vars": variables(lab, bundle, node), "children": groups}}
+    return {"all": {"vars": variables(lab, bundle, node, choice), "children": groups}}
 
 
 def _endpoint(machine: Machine) -> dict[str, Any]:

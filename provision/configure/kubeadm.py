@@ -13,6 +13,7 @@ from provision.configure.inventory import host_variables, variables
 from provision.core.errors import InputError
 from provision.core.paths import ROOT
 from provision.core.templating import evaluate, render_file, shown
+from provision.networks import attacher
 
 Values = Mapping[str, Any]
 
@@ -21,7 +22,7 @@ def kubeadm(lab: Lab, bundle: Values, node: Values) -> str:
     """kubeadm's configuration: the role's own template with the variables that playbooks/group_vars gives it."""
     role, given = ROOT / "roles" / "kubernetes", ROOT / "playbooks" / "group_vars" / "all.yml"
     host = lab.control_plane
-    values = {**variables(lab, bundle, node), **host_variables(lab, host)}
+    values = {**variables(lab, bundle, node, attacher.choose(lab)), **host_variables(lab, host)}
     values |= {"inventory_hostname": host.name, "group_names": ["control_plane"]}
     values |= evaluate({k: v for k, v in _yaml_file(given).items() if k.startswith("kubernetes_")}, values, given)
     defaults = role / "defaults" / "main.yml"

@@ -39,3 +39,11 @@ def choose(lab: Lab) -> Attacher:
             "or `attacher: auto`, which takes netattach without one",
         )
     return Attacher("netattach", "attacher is auto and no Multus image was imported (docs/multus.md)")
+
+
+def known(lab: Lab) -> Attacher:
+    """The attacher of a lab that is up, or goes: as `choose`, also where `up` could not have it now."""
+    try:
+        return choose(lab)
+    except HostError:
+        return Attacher(lab.cluster.attacher, "lab.yml asks for it; its image is not in the cache any more")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from provision.config import Lab
 from provision.core.errors import HostError
-from provision.networks import attacher
 from provision.pipeline.run import RunState
 from provision.report import RunRecord, make_report, table, write_json, write_junit
 from provision.report.model import Artifacts, Attacher
@@ -17,10 +16,9 @@ def record(lab: Lab, state: RunState) -> RunRecord:
     bundle = state.bundle
     if bundle is None:
         raise HostError("A report was asked for before the stage 'artifacts'")
-    choice = attacher.choose(lab)
     return RunRecord(
         provider=state.provider.name,
-        attacher=Attacher(name=choice.name, reason=choice.reason),
+        attacher=Attacher(name=state.attacher.name, reason=state.attacher.reason),
         artifacts=Artifacts(
             source=bundle.source, reason=bundle.reason, digest=bundle.digest, versions=dict(bundle.versions)
         ),

@@ -10,6 +10,7 @@ from provision.core.errors import HostError, InputError
 from provision.core.paths import StateDir
 from provision.core.progress import Progress
 from provision.hosts.machine import Machine
+from provision.networks.attacher import Attacher
 from provision.providers.base import Provider
 
 if TYPE_CHECKING:
@@ -31,11 +32,15 @@ class Begun(Protocol):
 
 @dataclass
 class RunState:
-    """Filled stage by stage: artifacts sets `bundle`, machines `machines`, configure `early`, checks `results`."""
+    """Filled stage by stage: artifacts sets `bundle`, machines `machines`, configure `early`, checks `results`.
+
+    The attacher is chosen before the first stage, once.
+    """
 
     directory: StateDir
     provider: Provider
     progress: Progress
+    attacher: Attacher
     bundle: Bundle | None = None
     machines: list[Machine] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)

@@ -50,3 +50,9 @@ def test_multus_without_its_image_names_the_remedy(tmp_path: Path, monkeypatch: 
         attacher.choose(lab("multus", tmp_path))
     assert "its image was not imported" in str(raised.value)
     assert "mcastlab artifacts import FILE.tar" in raised.value.remedy
+
+
+def test_a_lab_that_is_up_keeps_its_attacher_without_the_image(tmp_path: Path) -> None:
+    """It is checked, shown and removed, which needs no image; `choose`, for `up`, refuses it."""
+    assert attacher.known(lab("multus", tmp_path)).name == "multus"
+    assert attacher.known(lab("netattach", tmp_path)) == attacher.choose(lab("netattach", tmp_path))

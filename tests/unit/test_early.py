@@ -17,10 +17,12 @@ from provision.checks.result import failed, passed
 from provision.core.errors import ChecksFailed
 from provision.core.paths import StateDir
 from provision.core.progress import Progress
+from provision.networks.attacher import Attacher
 from provision.pipeline import early as judging
 from provision.pipeline.run import RunState
 from provision.pipeline.stages import checks as stage
 
+CHOICE = Attacher("netattach", "a test wants it")
 USUAL = [check.name for check in select(())]
 
 
@@ -38,7 +40,7 @@ class Early:
 def state(tmp_path: Path) -> RunState:
     directory = StateDir.of(tmp_path / "lab.yml", "mcastlab")
     progress = Progress(Console(file=(tmp_path / "out").open("w"), width=100))
-    return RunState(directory, provider=None, progress=progress)  # type: ignore[arg-type]
+    return RunState(directory, provider=None, progress=progress, attacher=CHOICE)  # type: ignore[arg-type]
 
 
 @pytest.fixture

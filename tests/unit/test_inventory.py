@@ -19,10 +19,12 @@ from provision.config import Lab
 from provision.configure.inventory import inventory, preview, variables
 from provision.core.errors import HostError
 from provision.hosts.machine import Machine
+from provision.networks.attacher import Attacher
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECOND = ROOT / "tests/golden/second-lab.yml"
 BUNDLE = {"digest": "0123", "images": {"tools": "localhost/mcastlab/tools:1"}}
+CHOICE = Attacher("netattach", "a test wants it")
 NODE = {"in_container": True, "cgroup_version": 2, "sys_resource": True}
 
 
@@ -36,7 +38,7 @@ def machines(lab: Lab, folder: Path = Path("/lab/.mcastlab/x")) -> list[Machine]
 
 
 def whole(lab: Lab) -> dict[str, Any]:
-    return inventory(lab, machines(lab), BUNDLE, NODE)
+    return inventory(lab, machines(lab), BUNDLE, NODE, CHOICE)
 
 
 def test_every_host_is_in_its_group_with_its_endpoint() -> None:
@@ -89,7 +91,7 @@ def test_the_example_inventory_gives_what_the_playbooks_use() -> None:
 
 def test_hosts_of_the_users_are_looked_at_and_get_the_bundle() -> None:
     lab = config.load(None)
-    made = inventory(lab, machines(lab), BUNDLE, {}, "/cache/bundle")["all"]["vars"]
+    made = inventory(lab, machines(lab), BUNDLE, {}, CHOICE, "/cache/bundle")["all"]["vars"]
     assert "mcastlab_node" not in made
     assert made["mcastlab_bundle_source"] == "/cache/bundle"
 
@@ -98,7 +100,7 @@ def test_a_host_without_a_key_file_and_with_sudo() -> None:
     lab = config.load(None)
     first, second = machines(lab)
     pair = [dataclasses.replace(first, key_file=None, become=True, user="debian"), second]
-    host = inventory(lab, pair, BUNDLE, {})["all"]["children"]["control_plane"]["hosts"]["k8s"]
+    host = inventory(lab, pair, BUNDLE, {}, CHOICE)["all"]["children"]["control_plane"]["hosts"]["k8s"]
     assert host["ansible_become"] is True
     assert "ansible_ssh_private_key_file" not in host
     assert "IdentitiesOnly" not in host["ansible_ssh_common_args"]
@@ -113,7 +115,7 @@ def test_it_is_plain_data() -> None:
 @pytest.mark.parametrize("folder", ["/lab/.mcastlab/x", "/my labs/.mcastlab/x", "/100%/a'b/.mcastlab/x"])
 def test_ssh_understands_the_options_whatever_the_folder_is_called(folder: str) -> None:
     lab = config.load(None)
-    made = inventory(lab, machines(lab, Path(folder)), BUNDLE, NODE)
+    made = inventory(lab, machines(lab, Path(folder)), BUNDLE, NODE, CHOICE)
     options = shlex.split(made["all"]["children"]["sources"]["hosts"]["mcastsrc"]["ansible_ssh_common_args"])
     told = subprocess.run(["ssh", "-G", *options, "host"], capture_output=True, text=True, check=True).stdout
     settings = dict(line.split(" ", 1) for line in told.splitlines() if " " in line)
@@ -124,13 +126,13 @@ def test_ssh_understands_the_options_whatever_the_folder_is_called(folder: str) 
 def test_a_host_without_a_machine_is_an_error() -> None:
     lab = config.load(None)
     with pytest.raises(HostError, match="No machine runs for host 'mcastsrc' of lab 'mcastlab'"):
-        inventory(lab, machines(lab)[:1], BUNDLE, NODE)
+        inventory(lab, machines(lab)[:1], BUNDLE, NODE, CHOICE)
 
 
 def test_the_preview_has_all_but_the_endpoints() -> None:
     lab = config.load(None)
-    full, early = whole(lab)["all"], preview(lab, BUNDLE, NODE)["all"]
-    assert early["vars"] == full["vars"] == variables(lab, BUNDLE, NODE)
+    full, early = whole(lab)["all"], preview(lab, BUNDLE, NODE, CHOICE)["all"]
+    assert early["vars"] == full["vars"] == variables(lab, BUNDLE, NODE, CHOICE)
     assert early["children"]["control_plane"]["hosts"]["k8s"] == {
         "mcastlab_address": "10.0.0.11",
         "mcastlab_address6": "fd00:10::11",

@@ -15,10 +15,12 @@ from provision.core.paths import StateDir
 from provision.core.progress import Progress
 from provision.hosts.machine import Machine
 from provision.networks import attacher
+from provision.networks.attacher import Attacher
 from provision.pipeline import order as pipeline
 from provision.pipeline.run import RunState
 from provision.pipeline.stages.configure import reachable
 
+CHOICE = Attacher("netattach", "a test wants it")
 KUBECONFIG = """\
 apiVersion: v1
 clusters:
@@ -44,7 +46,12 @@ class Stage:
 @pytest.fixture
 def state(tmp_path: Path) -> RunState:
     directory = StateDir.of(tmp_path / "lab.yml", "mcastlab")
-    return RunState(directory, provider=None, progress=Progress(Console(file=(tmp_path / "out").open("w"), width=100)))  # type: ignore[arg-type]
+    return RunState(
+        directory,
+        provider=None,
+        progress=Progress(Console(file=(tmp_path / "out").open("w"), width=100)),
+        attacher=CHOICE,
+    )  # type: ignore[arg-type]
 
 
 def test_the_kubeconfig_is_reached_by_address_and_trusted_by_name() -> None:

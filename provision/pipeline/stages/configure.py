@@ -24,7 +24,7 @@ class Configure:
             raise HostError("The stage 'configure' ran before the stage 'artifacts'")
         facts = state.provider.node_facts()
         source = "" if facts.get("in_container") else str(state.bundle.path)
-        hosts = inventory(lab, state.machines, state.bundle.document(), facts, source)
+        hosts = inventory(lab, state.machines, state.bundle.document(), facts, state.attacher, source)
         state.early = EarlyChecks(lab, state)
         state.early.head_start()
         progress = state.progress

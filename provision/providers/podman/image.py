@@ -25,6 +25,7 @@ from provision.core.lock import FileLock, held
 from provision.core.paths import ROOT, StateDir, cache_dir
 from provision.core.run import as_root, run
 from provision.hosts.machine import Machine
+from provision.networks.attacher import known
 from provision.providers.podman.cli import Podman
 
 LABEL = "mcastlab.image"
@@ -116,7 +117,7 @@ def _make(maker: NodeMaker, found: NodeImage, base: str, bundle: Path, report: R
     try:
         machines = maker.up(lab, base, bundle, report)
         document = json.loads((bundle / "bundle.json").read_text())
-        hosts = inventory(lab, machines, document, maker.node_facts())
+        hosts = inventory(lab, machines, document, maker.node_facts(), known(lab))
         ansible.play("node_image.yml", hosts, maker.state, report)
         container = maker.container(lab.control_plane)
         podman.run(["exec", container, "sh", "-c", _FORGET])

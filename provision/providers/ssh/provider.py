@@ -12,6 +12,7 @@ from provision.core.errors import InputError, McastlabError, Problems
 from provision.core.paths import StateDir
 from provision.hosts.machine import Machine
 from provision.hosts.remote import Remote
+from provision.networks.attacher import known
 from provision.providers.base import MachineStatus
 
 _ANSWER_SECONDS = 20
@@ -75,7 +76,7 @@ class SshProvider:
         ours = [machine.name for machine, name in others if name == lab.name]
         if not ours:
             return []
-        recap = ansible.play("reset.yml", inventory(lab, machines, {}, {}), self.state, lambda _line: None)
+        recap = ansible.play("reset.yml", inventory(lab, machines, {}, {}, known(lab)), self.state, lambda _line: None)
         return [f"lab '{lab.name}' from host '{name}' ({recap.changed[name]} changes)" for name in ours]
 
     def logs(self, lab: Lab, directory: Path) -> None:

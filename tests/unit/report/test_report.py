@@ -52,7 +52,8 @@ def state() -> Any:
         StageLine("checks", time.monotonic() - 8, "", 0.0),
     ]
     provider, progress = SimpleNamespace(name="podman"), SimpleNamespace(stages=stages)
-    return SimpleNamespace(bundle=bundle, provider=provider, progress=progress, results=list(RESULTS))
+    choice = SimpleNamespace(name="netattach", reason="a test wants it")
+    return SimpleNamespace(bundle=bundle, provider=provider, progress=progress, attacher=choice, results=list(RESULTS))
 
 
 @pytest.fixture
