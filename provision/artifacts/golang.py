@@ -41,7 +41,10 @@ def architecture() -> str:
     """This machine's, as Go names it; raises HostError for one that nothing here was tried on."""
     machine = platform.machine()
     if machine not in _ARCHITECTURES:
-        raise HostError(f"Machines of type '{machine}' are not supported: only {', '.join(_ARCHITECTURES)}")
+        raise HostError(
+            f"Machines of type '{machine}' are not supported: only {', '.join(_ARCHITECTURES)}",
+            remedy="Take a machine of one of these",
+        )
     return _ARCHITECTURES[machine]
 
 

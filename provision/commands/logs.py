@@ -53,7 +53,9 @@ def collect(lab: Lab, state: RunState, directory: Path) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise HostError(f"Folder could not be made: {error.strerror}", where=str(directory)) from error
+        raise HostError(
+            f"The folder cannot be made: {error.strerror}", where=str(directory), remedy="Name another one"
+        ) from error
     state.provider.logs(lab, directory)
     with Remotes(state.machines) as remotes:
         for machine in state.machines:

@@ -113,7 +113,9 @@ def read(path: Path | None) -> Source:
             "The file does not exist", where=str(path), remedy=f"Without --lab, {DEFAULT_NAME} is read if it is there"
         ) from None
     except OSError as error:
-        raise InputError(f"The file cannot be read: {error.strerror}", where=str(path)) from error
+        raise InputError(
+            f"The file cannot be read: {error.strerror}", where=str(path), remedy="Let it be read, or name another one"
+        ) from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise InputError(

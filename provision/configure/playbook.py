@@ -89,7 +89,11 @@ def recap(output: str) -> Recap:
     """The numbers of PLAY RECAP in the output of ansible-playbook; raises CommandError when it has none."""
     rows = [match for line in output.splitlines() if (match := _RECAP.match(line))]
     if not rows:
-        raise CommandError("ansible-playbook ended without a PLAY RECAP", detail=output[-2000:])
+        raise CommandError(
+            "Ansible ended without saying what it did",
+            detail=output[-2000:],
+            remedy="Run `mcastlab up` again: it goes on from here",
+        )
     return Recap({row[1]: int(row[2]) for row in rows}, {row[1]: int(row[3]) for row in rows})
 
 
@@ -106,7 +110,12 @@ def failure(stdout: str, stderr: str, playbook: str) -> HostError:
                 detail=_message(fatal[2]),
                 remedy="`mcastlab up` goes on from here once the cause is mended",
             )
-    return HostError("ansible-playbook failed", where=f"playbooks/{playbook}", detail=(stderr or stdout)[-3000:])
+    return HostError(
+        "Ansible failed before its first task",
+        where=f"playbooks/{playbook}",
+        detail=(stderr or stdout)[-3000:],
+        remedy="Mend what it says; `mcastlab up` goes on from here",
+    )
 
 
 def _message(result: str) -> str:

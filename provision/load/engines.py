@@ -69,7 +69,7 @@ def _holder(name: str) -> str:
         )
     if len(set(ids.values())) > 1:
         raise InputError(
-            f"podman and docker have different images '{name}'",
+            f"Podman and Docker have different images '{name}'",
             remedy=f"Say which, by its archive: `docker save {name}`, piped into `mcastlab load -`",
         )
     return next(iter(ids))

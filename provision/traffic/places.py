@@ -80,7 +80,11 @@ def address(place: Place) -> str:
     for link in links:
         for entry in link.get("addr_info", []):
             return str(entry["local"])
-    raise HostError(f"Interface '{place.interface}' of {place.label} has no IPv4 address", detail=done.stderr)
+    raise HostError(
+        f"Interface '{place.interface}' of {place.label} has no IPv4 address",
+        detail=done.stderr,
+        remedy="Give it one; of a pod the network's IPAM does",
+    )
 
 
 class Receiver(Protocol):

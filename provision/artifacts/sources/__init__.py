@@ -54,4 +54,6 @@ def choose(sources: Sequence[Source]) -> Choice:
             why = f"it is the first that can be used ({'; '.join(refusals)})" if refusals else "it is the first choice"
             return Choice(source, why if len(sources) > 1 else "it is the only source there is")
         refusals.append(f"{source.name}: {refusal}")
-    raise HostError("No source has the cluster's binaries", detail="\n".join(refusals))
+    raise HostError(
+        "No source has the cluster's binaries", detail="\n".join(refusals), remedy="Mend what one of them says"
+    )

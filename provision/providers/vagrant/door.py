@@ -76,4 +76,7 @@ def version(env: Mapping[str, str]) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in said.split(".")[:3])
     except ValueError as error:
-        raise HostError(f"Vagrant says no version that is known: '{said}'") from error
+        raise HostError(
+            f"Vagrant says no version that is known: '{said}'",
+            remedy="See what `vagrant --version` prints, and mend that",
+        ) from error

@@ -64,7 +64,7 @@ def test_two_that_have_different_ones(programs: Path) -> None:
     install(programs, "podman", "echo 1", 'echo "$@" > "$3"')
     install(programs, "docker", "echo sha256:2")
     assert refused("app", programs) == (
-        "podman and docker have different images 'app'\n"
+        "Podman and Docker have different images 'app'\n"
         "  remedy: Say which, by its archive: `docker save app`, piped into `mcastlab load -`"
     )
     install(programs, "docker", "echo sha256:1")
