@@ -1,6 +1,6 @@
 """iperf 2.1: the seed's command lines, and what its sender and its receiver report.
 
-Measured with 2.1.8, and recorded in tests/unit/checks/recorded/:
+Measured with 2.1.8, and recorded in tests/unit/traffic/recorded/:
 - the sender's last datagram (negative sequence number) only ends the run: it is in 'Sent N datagrams', and no
   receiver counts it;
 - a receiver of multicast serves one client at a time, and for about 40 ms after a client's end it drops the next one's

@@ -10,7 +10,8 @@ import re
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+from provision.core.paths import ROOT
+
 PROVISION = ROOT / "provision"
 
 
@@ -72,3 +73,12 @@ def test_the_page_lists_the_rooms_in_their_order() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text().partition("## The rooms")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE) == layers[::-1]
     assert {path.name for path in PROVISION.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(layers)
+
+
+def test_the_unit_tests_of_each_room_stand_in_its_mirror() -> None:
+    """None lies loose, and every folder is a room's, an agent's, or of what stands beside the package."""
+    unit = ROOT / "tests" / "unit"
+    assert list(unit.glob("test_*.py")) == []
+    rooms = {path.name for path in PROVISION.iterdir() if path.is_dir()}
+    beside = {"ansible", "architecture", "docs", "multicast_policy", "netattach", "project"}
+    assert {path.name for path in unit.iterdir() if path.is_dir() and path.name != "__pycache__"} <= rooms | beside

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from agents.multicast_policy import bind, hooks
+from provision.core.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 AGENTS = ROOT / "agents/multicast_policy"
 
 

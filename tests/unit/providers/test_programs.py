@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +13,11 @@ import pytest
 from provision import config
 from provision.config import Lab
 from provision.core.errors import McastlabError
+from provision.core.paths import ROOT
 from provision.core.run import Completed
 from provision.providers import programs
 from provision.providers.podman import preflight as podman_preflight
 
-ROOT = Path(__file__).resolve().parents[2]
 SOURCE = programs.SOURCE.read_text()
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
 

@@ -3,9 +3,9 @@
 # Prints what the Vagrantfile's parts ask of Vagrant for each host of a lab, by provider: every setting in its order.
 # `ruby recorder.rb LAB PROVIDER MADE`, where MADE is the JSON of machines.json.
 
-require_relative "../../../vagrant/lab"
+require_relative "../../../../vagrant/lab"
 
-%w[made virtualbox libvirt docker].each { |part| require_relative "../../../vagrant/#{part}" }
+%w[made virtualbox libvirt docker].each { |part| require_relative "../../../../vagrant/#{part}" }
 
 # Takes every call down as [path, arguments].
 class Recorder

@@ -13,7 +13,7 @@ from provision.checks.policy_bypass import lifted
 from provision.checks.result import Outcome
 from provision.traffic.probes import Peer
 from provision.traffic.testbed import Flow
-from tests.unit.checks.test_peers import report, reports
+from tests.unit.traffic.test_probes import report, reports
 
 GROUP = "239.77.0.3"
 PROGRAM = "env PYTHONPATH=/usr/local/lib/mcastlab /usr/bin/python3 -m multicast_policy.lift"

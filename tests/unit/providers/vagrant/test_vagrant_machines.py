@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from provision.core.paths import ROOT
 from tests.golden_files import compare
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
 SECOND = ROOT / "tests/golden/second-lab.yml"
 MADE = {"bundle": "BUNDLE", "node_image": "localhost/mcastlab/node:0123", "kvm": True, "box": None}
 BOX = {"name": "mcastlab-box-0123", "file": "/cache/mcastlab.box", "kernel": "/cache/vmlinuz"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-MODULE = Path(__file__).resolve().parents[2] / "plugins" / "modules" / "host_claim.py"
+MODULE = Path(__file__).resolve().parents[3] / "plugins" / "modules" / "host_claim.py"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace of its own")
 
 

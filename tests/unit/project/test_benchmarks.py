@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
+FOLDER = Path(__file__).parents[3] / "benchmarks"
 PROGRAMS = sorted(path.name for path in FOLDER.glob("*.py") if "\ndef main(" in path.read_text())
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from provision import config
+from provision.core.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 RUBY = ROOT / "vagrant/lab.rb"
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE | re.DOTALL)
 LABS = {

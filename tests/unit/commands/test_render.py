@@ -15,9 +15,9 @@ from provision.commands import assumed, render
 from provision.configure.kubeadm import kubeadm
 from provision.core import templating
 from provision.core.errors import HostError, InputError
+from provision.core.paths import ROOT
 from provision.networks.manifests import namespaces, networks
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 ADMISSION = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 NODE = {"in_container": True, "cgroup_version": 2, "sys_resource": True}
 # The configuration of the NetworkAttachmentDefinition in the walk-through (seed 001).

@@ -10,7 +10,8 @@ import yaml
 from jinja2 import Environment, StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from provision.core.paths import ROOT
+
 ROLES = ("node_base", "containerd", "pod_network", "multicast_policy", "kubernetes", "multicast_source")
 
 BUNDLE = {

@@ -24,11 +24,11 @@ from provision.checks.result import Outcome
 from provision.cli import app
 from provision.commands.lifecycle import what_next
 from provision.core.errors import HostError
+from provision.core.paths import ROOT
 from provision.core.progress import Progress
 from provision.core.typed import Typed
-from tests.unit.test_cli import commands
+from tests.unit.cli.test_cli import commands
 
-ROOT = Path(__file__).resolve().parents[2]
 MEANT = Typed(Path("my labs/other lab.yml"), "vagrant")
 CLUSTER = Typed(kubeconfig=Path("their's.conf"))
 IN_TEXT = re.compile(r"`mcastlab ([^`]+)`")

@@ -18,10 +18,10 @@ from provision import config
 from provision.config import Lab
 from provision.configure.inventory import inventory, preview, variables
 from provision.core.errors import HostError
+from provision.core.paths import ROOT
 from provision.hosts.machine import Machine
 from provision.networks.attacher import Attacher
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SECOND = ROOT / "tests/golden/second-lab.yml"
 BUNDLE = {"digest": "0123", "images": {"tools": "localhost/mcastlab/tools:1"}}
 CHOICE = Attacher("netattach", "a test wants it")

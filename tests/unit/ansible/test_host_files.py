@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-MODULE = Path(__file__).resolve().parents[2] / "plugins" / "modules" / "host_files.py"
+MODULE = Path(__file__).resolve().parents[3] / "plugins" / "modules" / "host_files.py"
 
 
 def run(*files: dict[str, Any], check_mode: bool = False, path: str = "", **more: Any) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from provision.config.load import DEFAULTS_FILE, defaults
 from provision.config.rules_subnets import MANAGEMENT
 from provision.config.schema import schema, text
 from provision.core.errors import InputError, Problems
+from provision.core.paths import ROOT
 from provision.providers.podman import settings as podman_host
 from tests.golden_files import compare
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 SECOND = ROOT / "tests/golden/second-lab.yml"
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE | re.DOTALL)
 
