@@ -176,6 +176,6 @@ def image_lab() -> Lab:
 
 def _digests() -> dict[str, str]:
     files = [file for place in _INPUTS for file in sorted([ROOT / place, *(ROOT / place).rglob("*")]) if file.is_file()]
-    paths = {str(file.relative_to(ROOT)): file for file in files if file.suffix != ".pyc"}
+    paths = {str(file.relative_to(ROOT)): file for file in files if file.suffix not in {".pyc", ".md"}}
     paths[__name__] = Path(__file__)  # by that name wherever the package stands: a wheel and a checkout share images
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
