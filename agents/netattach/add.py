@@ -91,12 +91,10 @@ def _write_event(context: Context, pod: Pod, error: CniError) -> None:
 def _tell_status(context: Context, api: Api, pod: Pod, record: Record) -> None:
     """Write the network status; the pod has its networks, and only the notice of them can be missing."""
     from . import publish
+    from .default_route import lost_cluster
 
-    if any(attachment.default_route is not None for attachment in record.attachments):
-        from .default_route import lost_cluster
-
-        if families := lost_cluster(record.attachments):
-            publish.write_lost_cluster(api, pod, families)
+    if families := lost_cluster(record.attachments):
+        publish.write_lost_cluster(api, pod, families)
     static = context.request.static
     try:
         written = (publish.write_mirror_status if static else publish.write_status)(api, pod, record.attachments)

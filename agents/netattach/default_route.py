@@ -87,18 +87,14 @@ def _explain_off_link(owner: Attachment, gateways: list[str], err: str) -> None:
 
 def lost_cluster(attachments: list[Attachment]) -> list[str]:
     """The families whose default route left the default network while that names no other route: services are lost."""
-    named = [
-        str(route.get("dst")) for item in attachments if item.default for route in items(item.result or {}, "routes")
-    ]
-    owned = [gateway for item in attachments if item.default_route is not None for gateway in _routed(item)]
-    moved = {family(gateway) for gateway in owned}
-    return [
-        f"IPv{version}" for version in sorted(moved) if version not in {family(destination) for destination in named}
-    ]
-
-
-def _routed(attachment: Attachment) -> list[str]:
-    return default_gateways(attachment.result or {})
+    named, moved = set(), set()
+    for attachment in attachments:
+        result = attachment.result or {}
+        if attachment.default:
+            named |= {family(str(route.get("dst"))) for route in items(result, "routes")}
+        if attachment.default_route is not None:
+            moved |= {family(gateway) for gateway in default_gateways(result)}
+    return [f"IPv{version}" for version in sorted(moved - named)]
 
 
 def _batch(netns: str, version: str, lines: list[str]) -> str:

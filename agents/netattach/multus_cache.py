@@ -18,13 +18,13 @@ from .attachment import Attachment
 from .errors import DECODING_FAILURE, CniError, Damaged
 from .files import damaged, forget, read_json, write_whole
 from .network import OWN_TYPE, Network
+from .request import FIRST_INTERFACE
 from .settings import DEFAULTS
 from .store import RECORD_REMEDY, Pair, Record, Store
 
 _RESULTS = "results"  # the one folder among Multus' files: libcni's cache
 _NAME = "multus-cni-network"  # of Multus' own network, in the runtime's cache
 _LOCK_WAIT = 30.0
-_INTERFACE = "eth0"  # of a pod's first network: kubelet's runtimes have no other
 
 
 def adopt(store: Store, folder: str, record: Record) -> Record | None:
@@ -69,10 +69,10 @@ def adopt_all(store: Store, folder: str) -> dict[Pair, Damaged]:
     spoilt: dict[Pair, Damaged] = {}
     for name in sorted(containers(folder)):
         try:
-            with store.lock(name, _INTERFACE, 0):
-                adopt(store, folder, Record(name, _INTERFACE, "", None))
+            with store.lock(name, FIRST_INTERFACE, 0):
+                adopt(store, folder, Record(name, FIRST_INTERFACE, "", None))
         except Damaged as error:
-            spoilt[name, _INTERFACE] = error
+            spoilt[name, FIRST_INTERFACE] = error
         except CniError:
             continue  # another call is at work on it, and adopts it
     return spoilt

@@ -23,6 +23,7 @@ from .context import detach, runner, settle
 from .errors import CniError, Damaged
 from .kubelet import Kubelet
 from .repair import Repair
+from .request import FIRST_INTERFACE
 from .runtime import Runtime, Unknown
 from .settings import Settings, from_json
 from .store import Record, Store
@@ -103,8 +104,9 @@ class Reconciler:
     def _adopt(self, container_id: str) -> list[Damaged]:
         """Take what Multus kept of a container for a record of netattach's, whose DEL needs no daemon."""
         try:
-            with self.store.lock(container_id, "eth0", 0):
-                multus_cache.adopt(self.store, self.settings.multus_cache_dir, Record(container_id, "eth0", "", None))
+            with self.store.lock(container_id, FIRST_INTERFACE, 0):
+                record = Record(container_id, FIRST_INTERFACE, "", None)
+                multus_cache.adopt(self.store, self.settings.multus_cache_dir, record)
         except Damaged as error:
             return [error]
         except CniError:

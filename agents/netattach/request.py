@@ -14,6 +14,8 @@ from .versions import NEWEST, SPOKEN, at_least
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 ANNOTATIONS = "io.kubernetes.cri.pod-annotations"
 
+# A pod's interface on its first network: kubelet's runtimes know no other.
+FIRST_INTERFACE = "eth0"
 # Where kubelet has a pod from: "api", or "file" or "http" for a static one.
 _SOURCE = "kubernetes.io/config.source"
 

@@ -16,6 +16,7 @@ import time
 from . import multus_cache
 from .attachment import Attachment
 from .errors import CniError, Damaged
+from .request import FIRST_INTERFACE
 from .results import pod_addresses
 from .runtime import Runtime, Sandbox
 from .settings import Settings, from_json
@@ -23,7 +24,6 @@ from .store import Record, Store
 
 _SECONDS = 20
 _AGAIN_SECONDS = 2.0
-_FIRST = "eth0"  # the interface of the default network, as containerd names it
 
 
 class Broken:
@@ -63,7 +63,7 @@ def _asked_for(sandbox: Sandbox) -> dict[str, str]:
 
     try:
         selections = parse(sandbox.networks, sandbox.pod.namespace)
-        names = interface_names(selections, _FIRST)
+        names = interface_names(selections, FIRST_INTERFACE)
     except CniError:
         return {}  # told when it was attached
     return {name: selection.title for name, selection in zip(names, selections, strict=True)}
@@ -74,9 +74,9 @@ def _record(settings: Settings, sandbox: Sandbox) -> Record:
 
     The reconciler tells of damaged ones; that the interface is there can be seen without.
     """
-    empty = Record(sandbox.id, _FIRST, sandbox.netns, sandbox.pod)
+    empty = Record(sandbox.id, FIRST_INTERFACE, sandbox.netns, sandbox.pod)
     try:
-        mine = Store(settings.cache_dir).load(sandbox.id, _FIRST)
+        mine = Store(settings.cache_dir).load(sandbox.id, FIRST_INTERFACE)
         return mine or multus_cache.read(settings.multus_cache_dir, empty) or empty
     except Damaged:
         return empty

@@ -12,7 +12,6 @@ from provision.commands.session import clean_end
 from provision.core.paths import StateDir
 from provision.core.progress import Progress, console
 from provision.core.typed import Typed
-from provision.networks.attacher import known
 from provision.pipeline.run import RunState
 from provision.providers.podman.cli import Podman
 from provision.providers.vagrant import made
@@ -35,7 +34,7 @@ def finish(lab_file: Path, endpoints: Path) -> None:
     lab = config.load(lab_file if lab_file.exists() else None)
     directory = StateDir.of(lab_file, lab.name)
     progress = Progress(console(stderr=True), typed=_typed(lab_file))
-    state = RunState(directory, GivenMachines(lab, directory, endpoints), progress, known(lab))
+    state = RunState(directory, GivenMachines(lab, directory, endpoints), progress)
     lifecycle.up(lab, state, dry_run=False, json=None, junit=None)
 
 

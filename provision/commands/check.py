@@ -14,6 +14,7 @@ from provision.core.errors import InputError
 from provision.core.lock import lab_lock
 from provision.core.progress import Progress, Verbosity, console
 from provision.core.typed import Typed
+from provision.networks import attacher
 from provision.pipeline.publish import publish
 from provision.pipeline.run import RunState
 from provision.providers.podman.cli import Podman
@@ -35,6 +36,7 @@ def check(
 
     named = _named(names, namespace, every=every)
     _attach(lab, state)
+    state.attacher = attacher.known(lab)
     with lab_lock(state.directory, lab.name, "check"):
         state.results = judge(lab, state, named, every=every, namespace=namespace or "")
     publish(lab, state, json, junit)

@@ -34,7 +34,6 @@ def open_lab(typed: Typed, verbosity: Verbosity = Verbosity.NORMAL) -> tuple[Lab
     A provider that was typed takes the place of the one that the file names.
     """
     from provision import config  # late, so that --help and completion stay fast
-    from provision.networks.attacher import known
     from provision.pipeline.run import RunState, make_provider
 
     path = typed.lab or DEFAULT_LAB_FILE
@@ -43,7 +42,7 @@ def open_lab(typed: Typed, verbosity: Verbosity = Verbosity.NORMAL) -> tuple[Lab
         lab = lab.model_copy(update={"provider": str(typed.provider)})
     directory = StateDir.of(path, lab.name)
     progress = Progress(console(stderr=True), verbosity, typed)
-    return lab, RunState(directory, make_provider(lab, directory), progress, known(lab))
+    return lab, RunState(directory, make_provider(lab, directory), progress)
 
 
 def open_cluster(typed: Typed) -> Kube:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -10,20 +11,22 @@ from rich.table import Table
 from provision.cluster.api import Kube
 from provision.config import Lab
 from provision.core.errors import McastlabError
+from provision.hosts.machine import Machine
 from provision.hosts.remote import Remotes
-from provision.networks import attachments, tenants
+from provision.networks import attacher, attachments, tenants
 from provision.pipeline.run import RunState
 
 
 def gather(lab: Lab, state: RunState) -> dict[str, Any]:
     """Lab, provider, attacher, hosts, nodes and networks; `cluster_error` where the API server does not answer."""
-    machines = {row.name: row for row in state.provider.status(lab)}
+    rows = {row.name: row for row in state.provider.status(lab)}
+    machines = state.provider.machines(lab)
     facts: dict[str, Any] = {
         "lab": lab.name,
         "provider": state.provider.name,
-        "attacher": state.attacher.name,
+        "attacher": attacher.known(lab).name,
         "hosts": [
-            {"name": host.name, "role": host.role, "address": str(host.address), "state": machines[host.name].state}
+            {"name": host.name, "role": host.role, "address": str(host.address), "state": rows[host.name].state}
             for host in lab.hosts
         ],
         "nodes": [],
@@ -31,7 +34,7 @@ def gather(lab: Lab, state: RunState) -> dict[str, Any]:
         "attachments": {"whole": 0, "broken": []},
         "attachments_error": "",
         "tenants": tenants.summary(lab),
-        "lan_is_management": _lan_is_management(lab, state),
+        "lan_is_management": _lan_is_management(lab, machines),
         "cluster_error": "",
     }
     if not state.directory.kubeconfig.exists():
@@ -45,23 +48,23 @@ def gather(lab: Lab, state: RunState) -> dict[str, Any]:
         facts["cluster_error"] = error.problem
         return facts
     try:
-        facts["attachments"] = _attachments(lab, state)
+        facts["attachments"] = _attachments(lab, machines)
     except McastlabError as error:
         facts["attachments_error"] = error.problem
     return facts
 
 
-def _attachments(lab: Lab, state: RunState) -> dict[str, Any]:
+def _attachments(lab: Lab, machines: Sequence[Machine]) -> dict[str, Any]:
     """How many pods have all interfaces that they asked for, and which lack what."""
-    with Remotes(state.provider.machines(lab)) as remotes:
+    with Remotes(machines) as remotes:
         found = attachments.look(remotes.get(lab.control_plane.name))
     broken = [{"pod": pod.name, "faults": "; ".join(pod.faults)} for pod in found.broken]
     return {"whole": len(found.whole), "broken": broken}
 
 
-def _lan_is_management(lab: Lab, state: RunState) -> bool:
+def _lan_is_management(lab: Lab, machines: Sequence[Machine]) -> bool:
     """Whether hosts are logged in to on the LAN's own addresses, as hosts with one card are."""
-    addresses = {machine.name: machine.address for machine in state.provider.machines(lab)}
+    addresses = {machine.name: machine.address for machine in machines}
     return any(addresses.get(host.name) in {str(host.address), str(host.address6)} for host in lab.hosts)
 
 

@@ -10,12 +10,12 @@ from provision.core.errors import HostError, InputError
 from provision.core.paths import StateDir
 from provision.core.progress import Progress
 from provision.hosts.machine import Machine
-from provision.networks.attacher import Attacher
 from provision.providers.base import Provider
 
 if TYPE_CHECKING:
     from provision.artifacts import Bundle
     from provision.checks.result import Result
+    from provision.networks.attacher import Attacher
 
 
 class Begun(Protocol):
@@ -34,13 +34,13 @@ class Begun(Protocol):
 class RunState:
     """Filled stage by stage: artifacts sets `bundle`, machines `machines`, configure `early`, checks `results`.
 
-    The attacher is chosen before the first stage, once.
+    The attacher is set once, by the command, before anything asks for it.
     """
 
     directory: StateDir
     provider: Provider
     progress: Progress
-    attacher: Attacher
+    attacher: Attacher = field(init=False)
     bundle: Bundle | None = None
     machines: list[Machine] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)

@@ -40,7 +40,9 @@ class Early:
 def state(tmp_path: Path) -> RunState:
     directory = StateDir.of(tmp_path / "lab.yml", "mcastlab")
     progress = Progress(Console(file=(tmp_path / "out").open("w"), width=100))
-    return RunState(directory, provider=None, progress=progress, attacher=CHOICE)  # type: ignore[arg-type]
+    made = RunState(directory, provider=None, progress=progress)  # type: ignore[arg-type]
+    made.attacher = CHOICE
+    return made
 
 
 @pytest.fixture

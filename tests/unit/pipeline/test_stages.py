@@ -46,12 +46,10 @@ class Stage:
 @pytest.fixture
 def state(tmp_path: Path) -> RunState:
     directory = StateDir.of(tmp_path / "lab.yml", "mcastlab")
-    return RunState(
-        directory,
-        provider=None,
-        progress=Progress(Console(file=(tmp_path / "out").open("w"), width=100)),
-        attacher=CHOICE,
-    )  # type: ignore[arg-type]
+    progress = Progress(Console(file=(tmp_path / "out").open("w"), width=100))
+    made = RunState(directory, provider=None, progress=progress)  # type: ignore[arg-type]
+    made.attacher = CHOICE
+    return made
 
 
 def test_the_kubeconfig_is_reached_by_address_and_trusted_by_name() -> None:
