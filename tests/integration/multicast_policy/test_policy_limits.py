@@ -89,7 +89,9 @@ def test_a_pod_with_as_many_groups_as_a_report_holds_keeps_them(node: Node) -> N
     pod = node.pod("green")
     pod.unlimited()
     pod.hear(*(f"239.4.{number // 100}.{number % 100 + 1}" for number in range(RECORDS)))
-    for _ in range(3):
+    # Of the 1,000 at once the joins take 366 and a few, said twice; the port's first query, at some moment of its first
+    # ten seconds, 184 and each of these 184. A third of these within seconds would be refused, and none asks so often.
+    for _ in range(2):
         node.settle("239.4.0.1", 1)
     held = [entry for entry in node.groups() if entry["port"] == pod.port and entry["grp"].startswith("239.4.")]
     assert len(held) == RECORDS
