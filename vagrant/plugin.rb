@@ -19,7 +19,7 @@ module Mcastlab
       machines = @machine.env.active_machines.map { |name, provider| @machine.env.machine(name, provider) }
       content = { "provider" => @machine.provider_name, "machines" => machines.to_h { |one| [one.name, endpoint(one)] } }
       file = File.join(config.made.folder, "endpoints.json")
-      File.write(file, JSON.pretty_generate(content))
+      Mcastlab.write(file, JSON.pretty_generate(content))
       Mcastlab.python("finish", config.lab.file, file)
     end
 

@@ -76,7 +76,7 @@ module Mcastlab
     end
 
     def self.run(machine, lab, host, made)
-      values = { key: File.read("#{made.key}.pub").strip, **network(lab, host) }
+      values = { key: Mcastlab.read("#{made.key}.pub").strip, **network(lab, host) }
       part = machine.provider_name == :docker ? RENAME : NETWORK
       said = +""
       script = "set -eu\n#{format(AUTHORIZE + part, values)}#{SAY_KEY}"

@@ -108,7 +108,7 @@ def main(claim_source: str, lab: str, carries_pods: bool, bpf_source: str) -> No
                 "systemd": Path("/run/systemd/system").is_dir(),
                 "machine_id": first_line("/etc/machine-id"),
                 "node": claim["node"](),
-                "held": claim["lab_here"]() == lab,
+                "held": claim["holds"](lab),
                 "refusals": claim["refusals"](lab, carries_pods),
                 "kernel": kernel(),
                 "programs": programs(bpf_source),

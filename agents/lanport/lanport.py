@@ -6,13 +6,15 @@
 The state's annotation `mcastlab.lan` names FILE, which describes the host (JSON): `table`, `interface`, its own `mac`
 and `own` addresses, the `others` and `other_macs` of the LAN, and whether it is a `router`. The rules hang at the
 ingress of the port, which is found by the container's end of it: a port has another name after each start. An error
-keeps the container from starting.
+keeps the container from starting, and is one sentence on standard error.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -31,17 +33,55 @@ _ROUTERS = (
 )
 
 
+_MOST = 1 << 20  # octets of a host's description: a LAN of thousands of hosts has no more
+_SECONDS = 20
+
+
+class Refused(Exception):
+    """Why no rules are laid, in a sentence."""
+
+
 def main() -> int:
-    path, pid = sys.argv[1:] if len(sys.argv) > 1 else _asked(json.load(sys.stdin))
-    host = json.loads(Path(path).read_text(encoding="utf-8"))
-    port = _port(pid, str(host["interface"]))
-    done = subprocess.run(  # where it is found is the hook's to say
-        ["nft", "-f", "-"],  # noqa: S607
-        input=rules(host, port), text=True, capture_output=True, check=False, timeout=20,
-    )  # fmt: skip
-    if done.returncode != 0:
-        sys.stderr.write(f"lanport: the LAN's rules for port '{port}' are refused: {done.stderr}\n")
-    return done.returncode
+    try:
+        path, pid = sys.argv[1:] if len(sys.argv) > 1 else _asked(json.load(sys.stdin))
+        host = _described(path)
+        port = _port(pid, str(host.get("interface")))
+        try:
+            text = rules(host, port)
+        except (LookupError, ValueError) as error:
+            raise _damaged(path, "does not describe a host") from error
+        _run(["nft", "-f", "-"], f"the LAN's rules for port '{port}' are refused", text)
+    except Refused as error:
+        sys.stderr.write(f"lanport: {error}\n")
+        return 1
+    return 0
+
+
+def _described(path: str) -> dict[str, object]:
+    """What the file says of its host; others may have touched it, and nothing waits for it."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        wrong = "is a link" if Path(path).is_symlink() else f"cannot be opened: {error.strerror}"
+        raise _damaged(path, wrong) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _damaged(path, "is no plain file")
+    with os.fdopen(handle, "rb") as stream:
+        content = stream.read(_MOST + 1)
+    if len(content) > _MOST:
+        raise _damaged(path, f"is longer than {_MOST} octets, as no such file is")
+    try:
+        found = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"is not JSON: {error}" if content else "is empty") from error
+    if not isinstance(found, dict):
+        raise _damaged(path, "does not describe a host")
+    return found
+
+
+def _damaged(path: str, wrong: str) -> Refused:
+    return Refused(f"the file '{path}' {wrong}; `mcastlab up` writes it anew, where nothing but a file is in its place")
 
 
 def _asked(state: dict[str, object]) -> tuple[str, str]:
@@ -51,15 +91,30 @@ def _asked(state: dict[str, object]) -> tuple[str, str]:
 
 def _port(pid: str, interface: str) -> str:
     """This machine's end of the container's interface."""
-    inside = _links("nsenter", f"--net=/proc/{pid}/ns/net", "--")
-    wanted = next(link["link_index"] for link in inside if link["ifname"] == interface)
-    return str(next(link["ifname"] for link in _links() if link["ifindex"] == wanted))
+    inside = {link["ifname"]: link for link in _links("nsenter", f"--net=/proc/{pid}/ns/net", "--")}
+    if interface not in inside:
+        raise Refused(f"process {pid} has no interface '{interface}'; `mcastlab down`, then `mcastlab up` make it anew")
+    wanted = inside[interface].get("link_index")
+    for link in _links():
+        if link["ifindex"] == wanted:
+            return str(link["ifname"])
+    raise Refused(f"interface '{interface}' of process {pid} is no port of this machine's")
 
 
 def _links(*prefix: str) -> list[dict[str, object]]:
-    shown = subprocess.run([*prefix, "ip", "-json", "link"], capture_output=True, text=True, check=True, timeout=20)
-    found: list[dict[str, object]] = json.loads(shown.stdout)
+    found: list[dict[str, object]] = json.loads(_run([*prefix, "ip", "-json", "link"], "no links are known"))
     return found
+
+
+def _run(argv: list[str], failed: str, text: str = "") -> str:
+    """What a command prints; `failed` is the sentence's subject and verb where it does not end well."""
+    try:  # where it is found is the hook's to say
+        done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Refused(f"{failed}: {error}") from error
+    if done.returncode:
+        raise Refused(f"{failed}: '{' '.join(argv)}' ended with status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def rules(host: dict[str, object], port: str) -> str:

@@ -36,10 +36,15 @@ class Kubelet:
         self._tell(f"{pod.name[:200]}.attachments.", pod.namespace, about, reason, text)
 
     def pod(self, pod: Pod) -> dict[str, Any] | None:
-        """The pod of that name as the API server has it; None where it does not answer or has none."""
+        """The pod of that name as the API server has it, metadata and spec; None where it does not say or has none."""
         said = self._kubectl("", "--namespace", pod.namespace, "get", "pod", pod.name, "--output=json")
-        found = json.loads(said) if said else None
-        return found if isinstance(found, dict) else None
+        try:
+            found = json.loads(said) if said else None
+        except (ValueError, RecursionError) as error:
+            print(f"What kubectl says of pod '{pod}' is not JSON: {error}", file=sys.stderr, flush=True)
+            return None
+        whole = isinstance(found, dict) and all(isinstance(found.get(part), dict) for part in ("metadata", "spec"))
+        return found if whole else None
 
     def _tell(self, prefix: str, namespace: str, about: dict[str, str], reason: str, text: str) -> None:
         metadata = {"generateName": prefix, "namespace": namespace}

@@ -161,14 +161,14 @@ def main(words: list[str]) -> int:
         if kubelet:
             kubelet.tell_node(text)
 
-    reconciler = Reconciler(settings, runtime.containers, say, wanted.grace)
+    reconciler = Reconciler(settings, runtime.look, say, wanted.grace)
     watch = Watch(settings, runtime, kubelet)
     repair = Repair(settings, runtime, kubelet) if kubelet and wanted.repair else None
     why = ""
     while True:
         try:
             now = time.monotonic()
-            reconciler.look(now)
+            reconciler.look(now)  # which looks at the runtime
             broken = watch.look()
             if repair:
                 repair.step(broken, now)

@@ -38,7 +38,7 @@ class Repair:
         self._why: dict[str, str] = {}
 
     def step(self, broken: list[Broken], now: float) -> None:
-        """Go on with the repair that is under way, or begin one; raises Unknown where the runtime does not answer."""
+        """Go on with the repair that is under way, or begin one; raises Unknown where the runtime ends no task."""
         if self._current and now < self._until and not self._whole_again(broken):
             return
         self._current = ""

@@ -36,18 +36,22 @@ class Runtime:
 
     def __init__(self, command: list[str]) -> None:
         self._command = command
-        self._sandboxes: dict[str, Sandbox | None] = {}  # none of it changes as long as the container is there
+        # What is known of each container, None of those that are no sandbox or asked for nothing: as long as it is
+        # there, none of it changes.
+        self._known: dict[str, Sandbox | None] = {}
 
-    def containers(self) -> set[str]:
-        """The ids of all containers; raises Unknown."""
-        return set(self._ask("containers", "list", "--quiet").split())
+    def look(self) -> set[str]:
+        """The ids of all containers; raises Unknown. One call of `ctr` where none is new."""
+        ids = self._ask("containers", "list", "--quiet").split()
+        new = [one for one in ids if one not in self._known]
+        sandboxes = set(self._ask("containers", "list", "--quiet", _SANDBOXES).split()) if new else set()
+        found = {one: self._sandbox(one) if one in sandboxes else None for one in new}
+        self._known = {one: sandbox for one, sandbox in self._known.items() if one in ids} | found
+        return set(ids)
 
     def sandboxes(self) -> list[Sandbox]:
-        """Those whose pods asked for networks; raises Unknown."""
-        ids = self._ask("containers", "list", "--quiet", _SANDBOXES).split()
-        known = {one: self._sandboxes[one] for one in ids if one in self._sandboxes}
-        self._sandboxes = known | {one: self._sandbox(one) for one in ids if one not in known}
-        return [sandbox for sandbox in self._sandboxes.values() if sandbox is not None]
+        """Those of the last look whose pods asked for networks."""
+        return [sandbox for sandbox in self._known.values() if sandbox is not None]
 
     def kill(self, sandbox: Sandbox) -> None:
         """End the sandbox's own process, whereupon kubelet stops its containers and makes it anew; raises Unknown."""

@@ -23,9 +23,9 @@ class Watch:
         self._told: dict[str, list[str]] = {}
 
     def look(self) -> list[Broken]:
-        """The broken ones that were so at the last look as well: a sandbox that is just ending is none.
+        """The broken ones of the runtime's last look that were so at ours before as well.
 
-        Raises Unknown where the runtime does not answer.
+        A sandbox that is just ending is none.
         """
         alive = [sandbox for sandbox in self._runtime.sandboxes() if os.path.exists(sandbox.netns)]
         found = [broken for sandbox in alive if (broken := examine(self._settings, sandbox))]

@@ -114,6 +114,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("command", nargs="+")
     wanted = parser.parse_args(words)
     settings, runtime = Settings(wanted.set), Runtime(wanted.command)
+    runtime.look()
     sandboxes = {sandbox.id: sandbox for sandbox in runtime.sandboxes() if os.path.exists(sandbox.netns)}
     broken = [one for one in sandboxes.values() if examine(settings, one)]
     if broken:

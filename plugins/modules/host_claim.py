@@ -52,11 +52,13 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 
 FOLDER = "/etc/mcastlab"
 MARKER = f"{FOLDER}/lab"
 BEFORE = f"{FOLDER}/before.json"
+_MOST = 1 << 20  # octets of either: names of a few hundred files
 _CAP_SYS_RESOURCE = 24  # capability.h
 
 # A file or folder that only a member of a cluster has, whose it is, and how to leave.
@@ -127,18 +129,66 @@ _FOLDERS = (
 _RECORDS = ("/var/lib/cni/networks", "/var/lib/cni/results", "/var/lib/cni")
 
 
-def lab_here():
-    """The lab that has this host, or the empty text."""
+class Refused(Exception):
+    """What this host is or has that keeps the lab from it: the problem, whose subject is the host, and the remedy."""
+
+
+def read(path):
+    """(text, what is wrong) of a file of the lab's; FileNotFoundError or NotADirectoryError where there is none.
+
+    Others may have touched it: nothing waits for it, and what is no plain file of root's is not believed.
+    """
     try:
-        with open(MARKER, encoding="utf-8") as stream:
-            return stream.read().strip()
-    except OSError:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        return "", "is a link" if os.path.islink(path) else f"cannot be opened: {error.strerror}"
+    about = os.fstat(handle)
+    if not stat.S_ISREG(about.st_mode) or about.st_uid not in (0, os.geteuid()):
+        os.close(handle)
+        if stat.S_ISREG(about.st_mode):
+            return "", f"belongs to user {about.st_uid}, not to root"
+        return "", "is a folder, not a file" if stat.S_ISDIR(about.st_mode) else "is no plain file"
+    with os.fdopen(handle, "rb") as stream:
+        content = stream.read(_MOST + 1)
+    if len(content) > _MOST:
+        return "", f"is longer than {_MOST} octets, as no such file is"
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return "", "is not UTF-8"
+    return text, "" if text.endswith("\n") else "is cut off" if text else "is empty"
+
+
+def lab_here():
+    """The lab that has this host, or the empty text; Refused where nobody can say."""
+    try:
+        text, wrong = read(MARKER)
+    except (FileNotFoundError, NotADirectoryError):
         return ""
+    if wrong or not text.strip():
+        raise Refused(
+            f"cannot say which lab has it: the file '{MARKER}' {wrong or 'is empty'}",
+            "Write that lab's name and a line break into it, as root's own file, or remove it if no lab has the host",
+        )
+    return text.strip()
+
+
+def holds(lab):
+    """Whether the lab has this host; no where nobody can say, which `refusals` tells."""
+    try:
+        return lab_here() == lab
+    except Refused:
+        return False
 
 
 def refusals(lab, carries_pods):
     """[(problem, remedy)] of all that another lab, another cluster or another containerd has here."""
-    holder = lab_here()
+    try:
+        holder = lab_here()
+    except Refused as error:
+        return [error.args]
     if holder == lab:
         return []
     if holder:
@@ -190,8 +240,10 @@ def settings():
 
 
 def claim(lab):
-    """Note what there was, then whose the host is: who finds the marker finds the note as well."""
-    os.makedirs(FOLDER, mode=0o755, exist_ok=True)
+    """Note what there was, then whose the host is: who finds the marker finds the note as well.
+
+    Raises Refused where something else is in the place of the folder or of a file.
+    """
     before = {
         "settings": settings(),
         "tables": tables(),
@@ -199,10 +251,23 @@ def claim(lab):
         "records": records(),
         "br_netfilter": os.path.exists("/proc/sys/net/bridge"),
     }
-    for path, text in ((BEFORE, json.dumps(before)), (MARKER, lab)):
-        with open(f"{path}.new", "w", encoding="utf-8") as stream:
-            stream.write(f"{text}\n")
-        os.rename(f"{path}.new", path)
+    try:
+        os.makedirs(FOLDER, mode=0o755, exist_ok=True)
+        write(BEFORE, json.dumps(before))
+        write(MARKER, lab)
+    except OSError as error:
+        problem = f"cannot note whose it is: '{error.filename}': {error.strerror}"
+        raise Refused(problem, "Remove what is in its place, and try again") from error
+
+
+def write(path, text):
+    """Put the line at `path` in one step; nothing is written through a link."""
+    beside = f"{path}.new"
+    if os.path.lexists(beside):
+        os.unlink(beside)
+    with open(beside, "x", encoding="utf-8") as stream:
+        stream.write(f"{text}\n")
+    os.rename(beside, path)
 
 
 def release():
@@ -225,11 +290,10 @@ def release():
 
 
 def noted():
-    """What `claim` wrote; without it, everything counts as having been there."""
+    """What `claim` wrote; without it, everything counts as having been there. Refused where nobody can say."""
     try:
-        with open(BEFORE, encoding="utf-8") as stream:
-            return json.load(stream)
-    except OSError:
+        text, wrong = read(BEFORE)
+    except FileNotFoundError:
         return {
             "settings": {},
             "tables": tables(),
@@ -237,6 +301,28 @@ def noted():
             "records": records(),
             "br_netfilter": True,
         }
+    if not wrong:
+        try:
+            before = json.loads(text)
+        except (ValueError, RecursionError):
+            before = None
+        if _is_note(before):
+            return before
+    raise Refused(
+        f"cannot say what it was before the lab: the file '{BEFORE}' {wrong or 'is not what was written into it'}",
+        "Remove that file, and try again: what the lab has set on the host then stays as it is",
+    )
+
+
+def _is_note(found):
+    """Whether it has the shape of what `claim` writes."""
+    try:
+        lists = [list(found["settings"].values()), found["tables"], found["folders"], found["records"]]
+        flag = found["br_netfilter"]
+    except (LookupError, TypeError, AttributeError):
+        return False
+    texts = all(isinstance(one, list) and all(isinstance(text, str) for text in one) for one in lists)
+    return texts and isinstance(flag, bool)
 
 
 def folders():
@@ -300,18 +386,18 @@ def main():
     }
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     lab, state = module.params["lab"], module.params["state"]
-    held = lab_here() == lab
-    found = refusals(lab, module.params["carries_pods"]) if state == "claimed" or lab_here() else []
+    held = holds(lab)
+    found = refusals(lab, module.params["carries_pods"]) if state == "claimed" or os.path.lexists(MARKER) else []
+    changed = (state == "claimed" and not held) or (state == "released" and held)
+    facts = node()
+    if changed and not found and not module.check_mode:
+        try:
+            claim(lab) if state == "claimed" else release()
+        except Refused as error:
+            found = [error.args]
     if found:
         lines = [f"This host {problem}. {remedy}." for problem, remedy in found]
         module.fail_json(msg="\n".join(lines), held=held)
-    changed = (state == "claimed" and not held) or (state == "released" and held)
-    facts = node()
-    if changed and not module.check_mode:
-        if state == "claimed":
-            claim(lab)
-        else:
-            release()
     module.exit_json(changed=changed, held=held, node=facts)
 
 

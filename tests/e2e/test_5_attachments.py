@@ -9,7 +9,7 @@ import pytest
 
 from provision.providers.podman.cli import Podman
 from tests.e2e.conftest import CliLab
-from tests.e2e.policy_lab import add_pod, get, started, until
+from tests.e2e.policy_lab import add_pod, get, started, tried, until
 
 UNIT = "/etc/systemd/system/mcastlab-attachments.service"
 DROP_IN = f"{UNIT}.d/soon.conf"
@@ -70,6 +70,7 @@ def test_a_power_cut_and_a_forced_delete_leave_nothing_reserved(lab_soon: CliLab
     lab_soon.on("k8s", "sync")
     Podman().run(["kill", "--signal=KILL", name], timeout=60)
     Podman().run(["start", name], timeout=120)
+    until("the node takes commands", lambda: tried(lab_soon, "echo", "there"), 60)
     lab_soon.on("k8s", "systemctl", "enable", "--now", "kubelet")
     until("the API server answers", lambda: started(lab_soon), 120)
     lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "goes", "--force", "--grace-period=0")

@@ -54,7 +54,8 @@ def test_a_pod_runs_an_image_under_the_name_that_load_says(lab: CliLab, app: Pat
     assert (row["node"], row["image"], row["change"]) == ("k8s", APP, "unchanged")
 
 
-def test_what_the_node_has_is_listed_here_and_in_its_shell(lab: CliLab) -> None:
+def test_what_the_node_has_is_listed_here_and_in_its_shell(lab: CliLab, app: Path) -> None:
+    lab("load", str(app))
     (node,) = json.loads(lab("load", "--list", "--json").stdout)["nodes"]
     own = {row["name"] for row in node["images"] if row["whole"]}
     assert {APP, lab.image("tools")} <= own

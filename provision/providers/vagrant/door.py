@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import paramiko
 
 from provision.core.errors import HostError
+from provision.core.files import read_whole
 from provision.core.paths import ROOT
 from provision.core.run import Completed, run
 from vagrant import Vagrant
@@ -18,6 +20,7 @@ from vagrant import Vagrant
 _SECONDS = {"up": 2400.0, "destroy": 300.0}
 _OTHERS_SECONDS = 120.0
 _API_PORT = 6443
+_CONTAINER = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
 _PYTHON = {"MCASTLAB_PYTHON": sys.executable}  # what the Vagrantfile calls is this very mcastlab
 _ANSWER_WHEN_ASKED = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
 
@@ -46,10 +49,21 @@ class VagrantDoor(Vagrant):  # type: ignore[misc]
         if kind == "virtualbox":
             return int(self._run_vagrant_command(["port", name, "--guest", str(_API_PORT)]))
         if kind == "docker":
-            container = (Path(self.env["VAGRANT_DOTFILE_PATH"]) / "machines" / name / kind / "id").read_text()
-            said = run(["docker", "port", container, f"{_API_PORT}/tcp"], timeout=30, env=self.env).stdout
+            said = run(["docker", "port", self._container(name), f"{_API_PORT}/tcp"], timeout=30, env=self.env).stdout
             return int(said.splitlines()[0].rsplit(":", 1)[1])
         return 0
+
+    def _container(self, name: str) -> str:
+        """The id of a machine's container, which Vagrant keeps in a file; raises HostError where it is damaged."""
+        path = Path(self.env["VAGRANT_DOTFILE_PATH"]) / "machines" / name / "docker" / "id"
+        remedy = "`mcastlab down`, then `mcastlab up`: the machines are made anew"
+        try:
+            found = read_whole(path, remedy).strip()
+        except FileNotFoundError:
+            raise HostError(f"Vagrant has no container of '{name}'", where=str(path), remedy=remedy) from None
+        if not _CONTAINER.fullmatch(found):
+            raise HostError("This is no id of a container", where=str(path), remedy=remedy)
+        return found
 
     def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
         self._run(args, self._report)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from provision.core.paths import ROOT
+from tests.damage import DAMAGE, SAID, damage
 from tests.integration.multicast_policy import frames as f
 from tests.integration.multicast_policy.wire import SPACE, Wire, mac
 
@@ -223,9 +224,40 @@ def test_rules_that_cannot_be_laid_are_an_error(lan: Lan) -> None:
     assert done.returncode != 0
     assert "the LAN's rules for port 'vk' are refused" in done.stderr
     lan.describe(interface="eth7")
-    assert lan.hook().returncode != 0
+    assert f"process {lan.container.pid} has no interface 'eth7'" in refused(lan)
     lan.file.unlink()
-    assert lan.hook().returncode != 0
+    assert f"the file '{lan.file}' cannot be opened: No such file or directory; `mcastlab up`" in refused(lan)
+
+
+def refused(lan: Lan) -> str:
+    """What the hook says, in one sentence, when it lays no rules."""
+    done = lan.hook()
+    assert done.returncode == 1
+    assert done.stderr.startswith("lanport: ")
+    assert done.stderr.count("\n") == 1
+    assert "table" not in run("ip", "netns", "exec", lan.here, "nft", "list", "tables")
+    return done.stderr
+
+
+TELLS = {"a link": "is a link", "a link to nothing": "is a link",
+         "a folder": "is no plain file", "100 MB": "is longer than",
+         "a FIFO": "is no plain file", "cut off": "is not JSON: ", "not UTF-8": "is not JSON: "}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [*DAMAGE, "a list", "half a host"])
+def test_a_damaged_description_starts_no_host(lan: Lan, kind: str) -> None:
+    """Named with the remedy, at once; whose file it is does not matter, as the lab may be the user's or root's."""
+    lan.describe()
+    if kind == "of another owner":
+        damage(lan.file, kind)
+        assert lan.hook().returncode == 0
+        return
+    others = {"a list": "[]", "half a host": '{"interface": "eth1"}'}
+    lan.file.write_text(others[kind]) if kind in others else damage(lan.file, kind)
+    told = "does not describe a host" if kind in others else TELLS.get(kind, SAID[kind])
+    said = refused(lan)
+    assert said.startswith(f"lanport: the file '{lan.file}' {told}")
+    assert "; `mcastlab up` writes it anew" in said
 
 
 def test_the_querier_keeps_asking(lan: Lan) -> None:

@@ -10,8 +10,9 @@ from netattach_node import Pod
 
 _SCRIPT = """\
 #!/bin/sh
+echo "$*" >>{folder}/asked
 case "$1 $2" in
-"containers list") cat {folder}/ids ;;
+"containers list") [ $# = 4 ] || cat {folder}/others; cat {folder}/ids ;;
 "containers info") cat {folder}/$3 ;;
 "tasks kill") echo $5 >>{folder}/killed ;;
 *) exit 64 ;;
@@ -31,7 +32,8 @@ class Ctr:
         self.knows()
 
     def knows(self, *pods: Pod) -> None:
-        """From now on these are the node's sandboxes."""
+        """From now on these are the node's sandboxes; each has a container besides."""
+        (self._folder / "others").write_text("".join(f"{pod.id[::-1]}\n" for pod in pods))
         (self._folder / "ids").write_text("".join(f"{pod.id}\n" for pod in pods))
         for pod in pods:
             named = {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid}
@@ -39,6 +41,13 @@ class Ctr:
             value = base64.b64encode(json.dumps({"Version": "v1", "Metadata": saved}).encode()).decode()
             extensions = {"io.cri-containerd.sandbox.metadata": {"type_url": "github.com/containerd", "value": value}}
             (self._folder / pod.id).write_text(json.dumps({"ID": pod.id, "Extensions": extensions}))
+
+    def asked(self) -> list[str]:
+        """What `ctr` was asked for since the last time, in order."""
+        path = self._folder / "asked"
+        found = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return found
 
     @property
     def killed(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from agents.netattach.runtime import Runtime, Unknown
 from agents.netattach.settings import Settings
 from agents.netattach.store import Store
 from agents.netattach.watch import Watch
-from agents.netattach.whole import examine
+from agents.netattach.whole import Broken, examine
 
 
 class Recorded(Kubelet):
@@ -59,8 +60,13 @@ class Bench:
 
     def lasting(self) -> list[str]:
         """The pods that two looks in a row find broken."""
-        self.watch.look()
-        return [str(broken.sandbox.pod) for broken in self.watch.look()]
+        self.look()
+        return [str(broken.sandbox.pod) for broken in self.look()]
+
+    def look(self) -> list[Broken]:
+        """One look of the node's unit."""
+        self.runtime.look()
+        return self.watch.look()
 
 
 @pytest.fixture
@@ -143,7 +149,7 @@ def test_pods_that_end_and_pods_without_networks_are_whole(bench: Bench) -> None
     plain, ends = bench.node.pod(None), bench.attached()
     bench.ctr.knows(plain, ends)
     delete(bench, ends)
-    assert bench.watch.look() == [], "once is not lasting"
+    assert bench.look() == [], "once is not lasting"
     ip("netns", "delete", ends.netns)
     assert bench.lasting() == []
     assert bench.kubelet.told == []
@@ -166,9 +172,9 @@ def test_the_program_counts_whole_and_broken(bench: Bench) -> None:
 
 
 def repaired(bench: Bench, repair: Repair, now: float) -> list[str]:
-    bench.watch.look()
+    bench.look()
     with bench.node.inside():
-        repair.step(bench.watch.look(), now)
+        repair.step(bench.look(), now)
     return bench.ctr.killed
 
 
@@ -244,12 +250,44 @@ def test_what_containerd_does_not_say_is_an_error(bench: Bench, damage: str) -> 
     pod = bench.attached()
     (bench.node.folder / "ctr" / pod.id).write_text(damage)
     with pytest.raises(Unknown, match=f"what containerd says of sandbox {pod.id[:12]} is not understood"):
-        bench.runtime.sandboxes()
+        bench.runtime.look()
 
 
 def test_a_pod_whose_annotation_nobody_understands_is_left_alone(bench: Bench) -> None:
     pod = bench.attached()
     pod.annotations = dict.fromkeys(pod.annotations, "[")
     bench.ctr.knows(pod)
-    [sandbox] = Runtime([str(bench.ctr.command)]).sandboxes()
+    runtime = Runtime([str(bench.ctr.command)])
+    runtime.look()
+    [sandbox] = runtime.sandboxes()
     assert examine(bench.settings, sandbox) is None
+
+
+def test_the_runtime_is_asked_once_a_look_and_for_each_new_sandbox(bench: Bench) -> None:
+    first = bench.attached()
+    assert bench.runtime.look() == {first.id, first.id[::-1]}
+    assert [words.split()[1] for words in bench.ctr.asked()] == ["list", "list", "info"]
+    assert [sandbox.id for sandbox in bench.runtime.sandboxes()] == [first.id]
+    for _ in range(3):
+        bench.look()
+    assert bench.ctr.asked() == ["containers list --quiet"] * 3
+    second = bench.attached()
+    bench.look()
+    assert [words.split()[1:3] for words in bench.ctr.asked()][2:] == [["info", second.id]]
+    assert {sandbox.id for sandbox in bench.runtime.sandboxes()} == {first.id, second.id}
+    bench.ctr.knows(second)
+    bench.look()
+    assert [sandbox.id for sandbox in bench.runtime.sandboxes()] == [second.id]
+
+
+@pytest.mark.parametrize("said", ["", "{", "[]", "null", '{"metadata": {}}', "[" * 100_000])
+def test_a_pod_that_kubectl_does_not_tell_is_none(tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit goes on, whatever is printed."""
+    kubectl = tmp_path / "kubectl"
+    (tmp_path / "said").write_text(said)
+    kubectl.write_text(f"#!/bin/sh\ncat {tmp_path}/said\n")
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert Kubelet("none").pod(Named("default", "app", "1")) is None
+    (tmp_path / "said").write_text('{"metadata": {"uid": "1"}, "spec": {}}')
+    assert Kubelet("none").pod(Named("default", "app", "1")) == {"metadata": {"uid": "1"}, "spec": {}}

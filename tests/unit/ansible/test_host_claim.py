@@ -7,8 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.damage import DAMAGE, SAID, damage
 
 MODULE = Path(__file__).resolve().parents[3] / "plugins" / "modules" / "host_claim.py"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace of its own")
@@ -106,3 +109,90 @@ def test_a_host_that_is_somebodys_is_refused_and_left_as_it_was(before: str, sai
 def test_what_a_lab_has_made_does_not_count_against_it() -> None:
     *_, again = on_a_host("claim claimed; mkdir /etc/kubernetes; touch /etc/kubernetes/admin.conf; claim claimed")
     assert (again["changed"], again["held"]) == (False, True)
+
+
+TELLS = {"a link": "is a link", "a link to nothing": "is a link",
+         "a FIFO": "is no plain file", "100 MB": "is longer than",
+         "not UTF-8": "is not UTF-8", "cut off": "is cut off"}  # fmt: skip
+
+
+@pytest.fixture
+def taken(tmp_path: Path) -> dict[str, Any]:
+    """The module, and a host that lab 'one' has taken, whose files are in a folder of the test's."""
+    module: dict[str, Any] = {"__name__": "host_claim"}
+    exec(compile(MODULE.read_text(), MODULE, "exec"), module)  # noqa: S102 - as the preflight does it
+    module |= {"FOLDER": str(tmp_path), "MARKER": str(tmp_path / "lab"), "BEFORE": str(tmp_path / "before.json")}
+    module["claim"]("one")
+    assert (module["lab_here"](), module["refusals"]("one", True)) == ("one", [])
+    return module
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_whose_a_host_is_is_not_guessed_from_a_damaged_marker(taken: dict[str, Any], kind: str) -> None:
+    damage(Path(taken["MARKER"]), kind)
+    for lab in ("one", "two"):
+        assert not taken["holds"](lab)
+        ((problem, remedy),) = taken["refusals"](lab, carries_pods=True)
+        told = f"the file '{taken['MARKER']}' {TELLS.get(kind, SAID[kind])}"
+        assert problem.startswith(f"cannot say which lab has it: {told}")
+        assert remedy.startswith("Write that lab's name and a line break into it, as root's own file, or remove it")
+
+
+@pytest.mark.parametrize("kind", [*DAMAGE, "a list", "of another shape"])
+def test_nothing_is_put_back_from_a_damaged_note(
+    taken: dict[str, Any], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(taken["BEFORE"])
+    others = {"a list": "[]\n", "of another shape": '{"settings": {}, "records": []}\n'}
+    path.write_text(others[kind]) if kind in others else damage(path, kind)
+    for name in ("put_back", "run", "remove_record", "remove_empty"):
+        monkeypatch.setitem(taken, name, pytest.fail)
+    with pytest.raises(taken["Refused"]) as caught:
+        taken["release"]()
+    problem, remedy = caught.value.args
+    told = "is not what was written into it" if kind in others else TELLS.get(kind, SAID[kind])
+    assert problem.startswith(f"cannot say what it was before the lab: the file '{path}' {told}")
+    assert remedy.startswith("Remove that file, and try again")
+    assert taken["lab_here"]() == "one", "so that it can be tried again"
+
+
+def test_a_damaged_host_is_neither_taken_nor_given_back_and_mended_it_is() -> None:
+    _, *refused, state, kept, released, left = on_a_host(
+        """
+claim claimed
+mkdir -p /var/lib/cni/networks/podman
+mv /etc/mcastlab/lab /run/lab; mkfifo /etc/mcastlab/lab
+for state in claimed looked released; do claim $state; done
+echo "{\\"left\\": \\"$(ls /etc/mcastlab | tr '\\n' ' ')\\"}"
+mv /run/lab /etc/mcastlab/lab; : >/etc/mcastlab/before.json
+claim released
+rm /etc/mcastlab/before.json
+claim released
+echo "{\\"left\\": \\"$(ls -d /etc/mcastlab /var/lib/cni/networks/podman 2>/dev/null)\\"}"
+"""
+    )
+    said = "This host cannot say which lab has it: the file '/etc/mcastlab/lab' is no plain file. Write that lab's name"
+    assert [str(result["msg"])[: len(said)] for result in refused] == [said] * 3
+    assert state == {"left": "before.json lab "}
+    assert "the file '/etc/mcastlab/before.json' is empty. Remove that file, and try again" in str(kept["msg"])
+    assert released["changed"] is True
+    assert left == {"left": "/var/lib/cni/networks/podman"}, "what cannot be told from others' stays"
+
+
+@pytest.mark.parametrize("place", ["touch /etc/mcastlab", "mkdir -p /etc/mcastlab/lab.new/x"])
+def test_what_is_in_the_place_of_its_files_is_named(place: str) -> None:
+    (refused,) = on_a_host(f"{place}; claim claimed; [ ! -e /etc/mcastlab/lab ]")
+    assert str(refused["msg"]).startswith("This host cannot note whose it is: '/etc/mcastlab")
+    assert ". Remove what is in its place, and try again." in str(refused["msg"])
+
+
+def test_nothing_is_written_through_a_link() -> None:
+    taken, state = on_a_host(
+        """
+mkdir /etc/mcastlab; echo theirs > /run/theirs; ln -s /run/theirs /etc/mcastlab/lab.new
+claim claimed
+echo "{\\"theirs\\": \\"$(cat /run/theirs)\\"}"
+"""
+    )
+    assert taken["changed"] is True
+    assert state == {"theirs": "theirs"}

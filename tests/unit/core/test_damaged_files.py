@@ -16,10 +16,11 @@ from provision.core import files
 from provision.core.errors import HostError, InputError
 from provision.core.files import ensure_text, read_whole
 from provision.core.paths import StateDir
+from provision.core.run import Completed
 from provision.hosts.connect import connect
 from provision.hosts.machine import Machine
 from provision.providers.podman import keys as podman_keys
-from provision.providers.vagrant import endpoints
+from provision.providers.vagrant import door, endpoints
 from tests.damage import DAMAGE, damage
 
 REFUSED = [kind for kind in DAMAGE if kind not in {"empty", "cut off", "of another owner"}]  # whatever the content is
@@ -70,6 +71,32 @@ def test_vagrants_machines_are_named(kind: str, tmp_path: Path) -> None:
         return
     with pytest.raises(HostError, match=f"^{path}: .*\n  remedy: Run `vagrant up` once more"):
         endpoints.read(path)
+
+
+@pytest.mark.parametrize("kind", [*DAMAGE, "missing", "an option"])
+def test_the_id_of_vagrants_container_is_named(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an id is one to Docker as well; what is none is never handed to its command."""
+    asked: list[list[str]] = []
+
+    def run(argv: list[str], **_options: object) -> Completed:
+        asked.append(argv)
+        return Completed(tuple(argv), 0, "127.0.0.1:40001\n", "", 0.1)
+
+    monkeypatch.setattr(door, "run", run)
+    path = tmp_path / "machines" / "k8s" / "docker" / "id"
+    path.parent.mkdir(parents=True)
+    path.write_text("0123456789abcdef" * 4)
+    others: dict[str, Callable[[], object]] = {
+        "missing": path.unlink, "an option": lambda: path.write_text("--help")
+    }  # fmt: skip
+    others.get(kind, lambda: damage(path, kind))()
+    vagrant = door.VagrantDoor({"VAGRANT_DOTFILE_PATH": str(tmp_path)})
+    if kind in {"cut off", "of another owner"}:
+        assert vagrant.api_port("k8s", "docker") == 40001
+        return
+    with pytest.raises(HostError, match=rf"^{path}: .*\n  remedy: `mcastlab down`, then `mcastlab up`"):
+        vagrant.api_port("k8s", "docker")
+    assert asked == []
 
 
 @pytest.mark.parametrize("kind", [kind for kind in REFUSED if kind != "a link to nothing"])

@@ -12,6 +12,7 @@ import pytest
 
 from provision import config
 from provision.core.paths import ROOT
+from tests.damage import DAMAGE, damage
 
 RUBY = ROOT / "vagrant/lab.rb"
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -82,3 +83,48 @@ def test_cards_have_addresses_that_are_local_stable_and_distinct(tmp_path: Path)
     second = of_lab(path, "lab.hosts.map { |host| lab.mac(host) }")
     assert len({*first, *second}) == 4
     assert all(re.fullmatch(r"02(:[0-9a-f]{2}){5}", mac) for mac in (*first, *second))
+
+
+MADE = f"""
+require '{RUBY}'
+require '{ROOT / "vagrant/made.rb"}'
+class Mcastlab::Failed < StandardError
+  def initialize(extra) = super(extra[:message])
+end
+begin
+  made = Mcastlab::Made.new(Struct.new(:file, :name).new(ARGV[0], 'one'))
+  made.pin('k8s', 'ssh-ed25519 AAAA root@k8s')
+  puts made['box']
+rescue Mcastlab::Failed => e
+  puts e.message
+end
+"""
+
+
+@pytest.mark.parametrize("kind", [*DAMAGE, "a list"])
+def test_what_machines_are_made_from_is_named_when_it_is_damaged(tmp_path: Path, kind: str) -> None:
+    """In one sentence and with the remedy, not by a traceback of Ruby's; without the file nothing is made yet."""
+    path = tmp_path / ".mcastlab/one/machines.json"
+    path.parent.mkdir(parents=True)
+    argv = ["-e", MADE, str(tmp_path / "lab.yml")]
+    assert ruby(*argv) == "\n"
+    path.write_text('{"box": "trixie"}')
+    assert ruby(*argv) == "trixie\n"
+    path.write_text("[]") if kind == "a list" else damage(path, kind)
+    said = ruby(*argv)
+    if kind == "of another owner":
+        assert said == "trixie\n"
+        return
+    assert said.startswith(f"{path}: Th")
+    assert said.endswith("\n  remedy: Remove it, then run `vagrant up` once more\n")
+
+
+def test_a_host_key_is_not_pinned_through_a_link(tmp_path: Path) -> None:
+    folder = tmp_path / ".mcastlab/one/host_keys"
+    folder.mkdir(parents=True)
+    (tmp_path / "theirs").write_text("theirs")
+    (folder / "k8s.pub").symlink_to(tmp_path / "theirs")
+    ruby("-e", MADE, str(tmp_path / "lab.yml"))
+    assert (tmp_path / "theirs").read_text() == "theirs"
+    assert (folder / "k8s.pub").read_text() == "ssh-ed25519 AAAA\n"
+    assert not (folder / "k8s.pub").is_symlink()
