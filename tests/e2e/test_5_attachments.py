@@ -60,18 +60,23 @@ def attached(lab: CliLab, *names: str, restart: str = "Always") -> dict[str, str
     return found
 
 
+def cut_power(lab: CliLab) -> None:
+    """Kill all processes of the node and start it again; kubelet comes last, and finds what was written by then."""
+    name = f"mcastlab-{lab.name}-k8s"
+    lab.on("k8s", "systemctl", "disable", "kubelet")
+    lab.on("k8s", "sync")
+    Podman().run(["kill", "--signal=KILL", name], timeout=60)
+    Podman().run(["start", name], timeout=120)
+    until("the node takes commands", lambda: tried(lab, "echo", "there"), 60)
+    lab.on("k8s", "systemctl", "enable", "--now", "kubelet")
+
+
 def test_a_power_cut_and_a_forced_delete_leave_nothing_reserved(lab_soon: CliLab) -> None:
     """All processes of the node are killed; one of two pods is deleted by force before kubelet runs again."""
     before = held(lab_soon)
     addresses = attached(lab_soon, "stays", "goes")
     assert held(lab_soon) == {*before, *addresses.values()}
-    name = f"mcastlab-{lab_soon.name}-k8s"
-    lab_soon.on("k8s", "systemctl", "disable", "kubelet")
-    lab_soon.on("k8s", "sync")
-    Podman().run(["kill", "--signal=KILL", name], timeout=60)
-    Podman().run(["start", name], timeout=120)
-    until("the node takes commands", lambda: tried(lab_soon, "echo", "there"), 60)
-    lab_soon.on("k8s", "systemctl", "enable", "--now", "kubelet")
+    cut_power(lab_soon)
     until("the API server answers", lambda: started(lab_soon), 120)
     lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "goes", "--force", "--grace-period=0")
     lab_soon.kubectl("-n", NAMESPACE, "delete", "pod", "stays", "--grace-period=1", "--timeout=120s")

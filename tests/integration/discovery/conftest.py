@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 AGENT = ROOT / "agents" / "discovery" / "discovery.py"
 PORT = 8080
-NET = "10.99.77"
+# Of this process alone: two of these files run side by side. Numbers are used once: the port of a deleted namespace
+# goes some time later.
+NET = f"10.99.{os.getpid() % 250}"
+_numbers = count(1)
 
 
 def ip(*args: str) -> None:
@@ -56,11 +60,13 @@ class Lan:
     folder: Path
     prefix: str
     instances: list[Instance] = field(default_factory=list)
+    namespaces: list[str] = field(default_factory=list)
 
     def start(self, name: str) -> Instance:
-        number = len(self.instances) + 1
+        number = next(_numbers)
         namespace, port = f"{self.prefix}{number}", f"{self.prefix}p{number}"
         ip("netns", "add", namespace)
+        self.namespaces.append(namespace)
         ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace)
         ip("link", "set", port, "master", f"{self.prefix}br", "up")
         ip("-n", namespace, "link", "set", "lo", "up")
@@ -83,7 +89,8 @@ class Lan:
         for instance in self.instances:
             if instance.process.poll() is None:
                 instance.end()
-            ip("netns", "delete", instance.namespace)
+        for namespace in self.namespaces:
+            ip("netns", "delete", namespace)
         ip("link", "delete", f"{self.prefix}br")
 
 

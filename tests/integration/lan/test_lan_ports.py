@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from provision.core.paths import ROOT
+from provision.core.wait import Deadline, NotYet, until
 from tests.damage import DAMAGE, SAID, damage
 from tests.integration.multicast_policy import frames as f
 from tests.integration.multicast_policy.wire import SPACE, Wire, mac
@@ -57,6 +58,12 @@ class Lan:
             run("ip", "-n", self.here, "link", "set", port, "master", "br0", "up")
             run("ip", "-n", netns, "link", "set", "eth1", "up")
         self.container = subprocess.Popen(["ip", "netns", "exec", self.k8s, "sleep", "600"])
+        until("the container to be where its network is", self._is_there, Deadline.after(20), interval=0.02)
+
+    def _is_there(self) -> bool | NotYet:
+        """`ip` begins in this machine's own network namespace."""
+        own, wanted = Path(f"/proc/{self.container.pid}/ns/net"), Path(f"/run/netns/{self.k8s}")
+        return own.stat().st_ino == wanted.stat().st_ino or NotYet("it is still this machine's")
 
     def describe(self, **change: Any) -> None:
         host = {

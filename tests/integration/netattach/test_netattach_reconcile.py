@@ -79,16 +79,12 @@ def test_a_failure_at_any_network_leaves_nothing(node: Node, place: int) -> None
 
 def test_a_killed_add_is_freed_by_the_reconciler(node: Node) -> None:
     """The runtime never asks again; the reconciler does, once the pod is gone and not a moment before."""
-    node.nad(
-        "lan",
-        {
-            "cniVersion": "1.0.0",
-            "plugins": [node.macvlan("1.0.0"), script(node, "slow", '[ "$CNI_COMMAND" = ADD ] && sleep 3; exit 0')],
-        },
-    )
+    began = node.folder / "began"
+    slow = script(node, "slow", f'[ "$CNI_COMMAND" = ADD ] && touch {began} && sleep 3; exit 0')
+    node.nad("lan", {"cniVersion": "1.0.0", "plugins": [node.macvlan("1.0.0"), slow]})
     pod = node.pod("lan")
     process = node.start("ADD", pod)
-    until("the address", lambda: node.leases("lan"))
+    until("the plug-in behind the one that takes the address", began.exists)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert reconcile(node, pod).stdout == ""

@@ -105,7 +105,7 @@ def test_plugin_that_hangs_is_ended(node: Node) -> None:
     started = time.monotonic()
     node.settings["delegateTimeoutSeconds"] = 1
     assert "did not finish ADD in 1 seconds" in failed(node, node.pod("slow"), 103)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 40, "it sleeps for 60"
 
 
 def test_del_works_when_all_else_is_gone(node: Node) -> None:
@@ -144,8 +144,9 @@ def test_add_twice_is_refused(node: Node) -> None:
 
 def test_killed_add_is_cleaned_by_del(node: Node) -> None:
     """The runtime kills netattach while a delegate runs: DEL waits for the delegate and then frees all."""
-    began = node.folder / "began"
-    _write_script(node, "slow", f'[ "$CNI_COMMAND" = ADD ] && touch {began} && sleep 2; exit 0')
+    began, goes_on, ended = (node.folder / name for name in ("began", "goes-on", "ended"))
+    wait = f"until [ -e {goes_on} ]; do sleep 0.05; done; touch {ended}"
+    _write_script(node, "slow", f'if [ "$CNI_COMMAND" = ADD ]; then touch {began}; {wait}; fi')
     node.nad("lan", node.macvlan())
     node.nad("slow", {"cniVersion": "1.0.0", **_script(node, "slow")})
     pod = node.pod("lan@eth1,slow@eth2")
@@ -153,10 +154,13 @@ def test_killed_add_is_cleaned_by_del(node: Node) -> None:
     until("the slow plug-in", began.exists)
     assert "eth1" in pod.links()
     os.kill(process.pid, signal.SIGKILL)
-    killed = time.monotonic()
     process.wait()
-    node.call("DEL", pod).good()
-    assert time.monotonic() - killed > 1, "DEL overtook the delegate"
+    process = node.start("DEL", pod)
+    with pytest.raises(subprocess.TimeoutExpired):  # over an interval, since nothing shows that a call waits
+        process.wait(0.5)
+    goes_on.touch()
+    finish(process).good()
+    assert ended.exists(), "DEL overtook the delegate"
     assert pod.links() == {}
     node.nothing_left()
 
@@ -305,7 +309,7 @@ def test_slow_api_is_bounded(node: Node) -> None:
     message = failed(node, node.pod("lan"), 11)
     assert "gave no usable answer in 1.5 seconds" in message
     assert "timed out" in message
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 20, "the answer comes after 30"
 
 
 def test_absent_api_is_bounded(node: Node) -> None:

@@ -120,7 +120,7 @@ BROKEN = {
     "port-taken": (
         "k8s",
         "python3 -c 'import socket,time; s=socket.create_server((\"0.0.0.0\",6443)); time.sleep(600)' >/dev/null 2>&1 &"
-        " echo $! > /run/taker; for n in $(seq 50); do ss -Hltn | grep -q :6443 && break; sleep 0.1; done",
+        " echo $! > /run/taker; for n in $(seq 300); do ss -Hltn | grep -q :6443 && exit 0; sleep 0.1; done; exit 1",
         "kill $(cat /run/taker)",
     ),
     "no-python": ("mcastsrc", "mv /usr/bin/python3 /usr/bin/python3.away", "mv /usr/bin/python3.away /usr/bin/python3"),
