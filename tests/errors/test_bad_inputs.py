@@ -1,7 +1,7 @@
 """Each NAME.yml here is a bad lab.yml, and NAME.txt what the user is told about it, to the letter.
 
 NAME.ini beside it is the Ansible inventory `hosts.ini` that it names. What bad hosts get is in hosts/, and is tested by
-tests/integration/ssh.
+tests/integration/providers/ssh.
 """
 
 from __future__ import annotations

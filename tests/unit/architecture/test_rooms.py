@@ -10,6 +10,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from provision.core.paths import ROOT
 
 PROVISION = ROOT / "provision"
@@ -53,6 +55,11 @@ def folders(root: Path) -> set[str]:
     return {path.relative_to(root).parts[0] for path in root.rglob("*.py") if path.parent != root}
 
 
+def places(root: Path) -> set[str]:
+    """The folders below it, by their paths, that have Python files in them."""
+    return {path.parent.relative_to(root).as_posix() for path in root.rglob("*.py")} - {"."}
+
+
 def test_circles_are_seen() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [{"a", "b", "c"}]
 
@@ -80,9 +87,11 @@ def test_the_page_lists_the_rooms_in_their_order() -> None:
     assert folders(PROVISION) == set(layers)
 
 
-def test_the_unit_tests_of_each_room_stand_in_its_mirror() -> None:
-    """None lies loose, and every folder is a room's, an agent's, or of what stands beside the package."""
-    unit = ROOT / "tests" / "unit"
-    assert list(unit.glob("test_*.py")) == []
-    beside = {"ansible", "architecture", "docs", "multicast_policy", "netattach", "project"}
-    assert folders(unit) <= folders(PROVISION) | beside
+@pytest.mark.parametrize(
+    ("suite", "beside"), [("unit", {"ansible", "architecture", "docs", "project"}), ("integration", set())]
+)
+def test_the_tests_of_each_room_stand_in_its_mirror(suite: str, beside: set[str]) -> None:
+    """None lies loose, and every folder is a room's, an agent's, or of what stands beside both."""
+    tests = ROOT / "tests" / suite
+    assert list(tests.glob("test_*.py")) == []
+    assert places(tests) - beside <= places(PROVISION) | places(ROOT / "agents")

@@ -22,9 +22,9 @@ from provision.core.paths import StateDir
 from provision.providers.ssh.provider import SshProvider
 from tests.bare_metal import Fleet
 from tests.golden_files import compare
-from tests.integration.ssh.conftest import NET, NET6
+from tests.integration.providers.ssh.conftest import NET, NET6
 
-ANSWERS = Path(__file__).resolve().parents[2] / "errors" / "hosts"
+ANSWERS = Path(__file__).resolve().parents[3] / "errors" / "hosts"
 MCASTLAB = Path(sys.executable).parent / "mcastlab"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_preflight import path_without
+from tests.integration.providers.podman.test_podman_preflight import path_without
 
 MCASTLAB = Path(sys.executable).parent / "mcastlab"
 LAB = """\

@@ -130,7 +130,7 @@ def test_a_source_needs_little() -> None:
 
 
 def test_the_systems_of_the_documentation() -> None:
-    page = (Path(__file__).resolve().parents[3] / "docs" / "hosts.md").read_text()
+    page = (Path(__file__).resolve().parents[4] / "docs" / "hosts.md").read_text()
     for system, versions in SYSTEMS.items():
         for version in versions:
             assert f"{system.capitalize()} {version}" in page
