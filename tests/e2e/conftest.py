@@ -1,4 +1,8 @@
-"""The real lab, once for all end-to-end tests: brought up by the command that users type, removed at the end."""
+"""The real lab, once for all end-to-end tests: brought up by the command that users type, removed at the end.
+
+`scripts/test` has two workers. One runs what needs this lab, the other what makes labs of its own (OWN_LABS), one after
+the other: the kernel's usual 128 inotify instances have room for two labs.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,20 @@ from typing import Any
 
 import pytest
 
+from provision.providers.podman.cli import Podman
+
+HERE = Path(__file__).parent
 MCASTLAB = Path(sys.executable).parent / "mcastlab"
 UP_SECONDS = 3000  # with an empty cache the Go build is most of it
+OWN_LABS = pytest.mark.xdist_group("own labs")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist asks for the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All other end-to-end tests are of the one lab's group."""
+    for item in items:
+        if item.path.parent == HERE and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("the lab"))
 
 
 @cache
@@ -119,6 +135,14 @@ networks:
     return CliLab(folder, name)
 
 
+def assert_nothing_left(lab: CliLab) -> None:
+    """Neither containers, volumes and networks of the lab, nor its folder."""
+    label = f"label=mcastlab.lab={lab.name}"
+    for listing in (["ps", "-aq"], ["volume", "ls", "-q"], ["network", "ls", "-q"]):
+        assert Podman().run([*listing, "--filter", label]).stdout == ""
+    assert [path.name for path in lab.folder.iterdir() if path.name == ".mcastlab"] == []
+
+
 def listening() -> set[str]:
     """The addresses on which anything on this machine listens."""
     shown = subprocess.run(["ss", "-Hltun"], capture_output=True, text=True, check=True).stdout
@@ -140,7 +164,6 @@ def first_up(
     started = time.monotonic()
     try:
         report = lab.report("up")
-        (lab.folder / "shown.txt").rename(lab.folder / "first-up.txt")
         yield lab, report, time.monotonic() - started
     finally:
         lab("down")

@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from provision.core.leftovers import marked
 from provision.core.paths import StateDir
 from provision.providers.podman.cli import bridge_name
-from tests.e2e.conftest import CliLab, make_lab
-from tests.e2e.test_2_disturbed import assert_nothing_left
+from tests.e2e.conftest import OWN_LABS, UP_SECONDS, CliLab, assert_nothing_left, make_lab
+
+pytestmark = OWN_LABS
 
 MOMENTS = int(os.environ.get("MCASTLAB_KILLS", "2"))
 # A step is killed at its begin or a little later; the steps are of different length, and so is what is half-done.
@@ -38,20 +39,27 @@ def kill_after(lab: CliLab, lines: int, seconds: float) -> str:
     return seen
 
 
+@contextmanager
+def lab_of_its_own(folder: Path) -> Iterator[CliLab]:
+    lab = make_lab(folder, "e2e-killed", 4)
+    try:
+        yield lab
+    finally:
+        lab("down")
+
+
 @pytest.fixture(scope="module")
-def lines_of_up(first_up: tuple[CliLab, dict[str, Any], float]) -> int:
-    """How many lines an undisturbed `up` prints before its table of checks."""
-    shown = (first_up[0].folder / "first-up.txt").read_text().splitlines()
+def lines_of_up(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many lines an undisturbed `up` prints before its checks."""
+    with lab_of_its_own(tmp_path_factory.mktemp("undisturbed")) as lab:
+        shown = lab("up", timeout=UP_SECONDS).stderr.splitlines()
     return next(number for number, line in enumerate(shown) if line.startswith("✓ networks"))
 
 
 @pytest.fixture
 def killed(tmp_path: Path) -> Iterator[CliLab]:
-    lab = make_lab(tmp_path, "e2e-killed", 4)
-    try:
+    with lab_of_its_own(tmp_path) as lab:
         yield lab
-    finally:
-        lab("down")
 
 
 def bridges(lab: CliLab) -> list[str]:

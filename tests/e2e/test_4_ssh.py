@@ -12,7 +12,9 @@ import pytest
 from provision import config
 from tests import image_archives
 from tests.bare_metal import BareHost, Fleet, fleet
-from tests.e2e.conftest import UP_SECONDS, CliLab
+from tests.e2e.conftest import OWN_LABS, UP_SECONDS, CliLab
+
+pytestmark = OWN_LABS
 
 NET, NET6 = "10.98.9", "fd00:98:9:"
 _ADMIN = (

@@ -12,8 +12,9 @@ import pytest
 
 from provision.core.run import as_root
 from provision.providers.podman.cli import Podman
-from tests.e2e.conftest import UP_SECONDS, CliLab, make_lab
-from tests.e2e.test_2_disturbed import assert_nothing_left
+from tests.e2e.conftest import OWN_LABS, UP_SECONDS, CliLab, assert_nothing_left, make_lab
+
+pytestmark = OWN_LABS
 
 NODE = "mcastlab-e2e-trouble-k8s"
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from provision.core.paths import ROOT, cache_dir
-from tests.e2e.conftest import make_lab
+from tests.e2e.conftest import OWN_LABS, make_lab
+
+pytestmark = OWN_LABS
 
 BIN = Path(sys.executable).parent
 INCLUDED = ("agents", "bundle", "images", "playbooks", "plugins", "roles", "templates", "vagrant")

@@ -2,7 +2,8 @@
 # is in docs/namespaces.md.
 set -eu
 KUBECONFIG=$(mktemp) && export KUBECONFIG && cp /etc/kubernetes/admin.conf "$KUBECONFIG"
-trap 'kubectl delete namespace seed-002 --wait=false >/dev/null; rm "$KUBECONFIG"' EXIT
+listening=
+trap 'kill $listening; kubectl delete namespace seed-002 --wait=false >/dev/null; rm "$KUBECONFIG"' EXIT
 kubectl create namespace seed-002
 
 kubectl annotate namespace seed-002 \
@@ -50,6 +51,7 @@ POD_IP=$(kubectl get pods mlistener -o jsonpath='{.status.podIP}')
 # In a second terminal.
 kubectl exec mlistener -i -- \
     socat UDP4-RECVFROM:30102,ip-add-membership=224.1.0.1:$POD_IP,fork EXEC:hostname </dev/null &
+listening=$!
 until kubectl exec mlistener -- cat /proc/net/igmp | grep -q 010001E0; do sleep 0.5; done
 
 CIDR=$(kubectl get Network.config.openshift.io cluster \

@@ -43,10 +43,8 @@ def finish(process: subprocess.Popen[str]) -> list[str]:
 def test_built_once_then_cached_and_it_says_its_version(cache: Path) -> None:
     first = finish(start(cache))
     assert first[0].startswith(f"cni {VERSION}: building from Go modules (about ")
-    started = time.monotonic()
     second = finish(start(cache))
-    assert second == [first[-1]]
-    assert time.monotonic() - started < 5  # a build takes longer even when everything is in Go's own cache
+    assert second == [first[-1]], "and says of nothing that it is built"
     said = subprocess.run([f"{second[0]}/macvlan", "--version"], capture_output=True, text=True, check=True)
     assert f"CNI macvlan plugin {VERSION}" in said.stdout + said.stderr
 

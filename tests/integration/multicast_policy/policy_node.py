@@ -61,6 +61,33 @@ class Lines:
         self.process.stdin.write(json.dumps(value) + "\n")
         self.process.stdin.flush()
 
+    def heard(self) -> set[str]:
+        """The texts that peer.py has heard, which prints `ready` first."""
+        return {text for text, _, _ in self.all[1:]}
+
+    def heard_with(self, *wanted: str) -> set[str]:
+        """What it has heard once all `wanted` have come, or can come no more, and whatever was sent beside them."""
+        deadline = within(10)
+        while not set(wanted) <= self.heard() and not deadline.expired:
+            deadline.pause(0.02)
+        time.sleep(LIVELY)  # nothing tells of what does not come
+        return self.heard()
+
+    def more_than(self, count: int, seconds: float = 10) -> None:
+        """Wait until more lines than so many have come."""
+        probe = lambda: len(self.all) > count or NotYet(f"{len(self.all)} lines have come")  # noqa: E731
+        until(f"more than {count} lines", probe, within(seconds), interval=0.02)
+
+    def quiet(self, seconds: float = 10) -> int:
+        """Wait until no line has come for a while; how many there are."""
+
+        def unchanged() -> int | NotYet:
+            before = len(self.all)
+            time.sleep(LIVELY)
+            return before if len(self.all) == before else NotYet(f"{len(self.all)} lines have come, and more come")
+
+        return until("no more lines to come", unchanged, within(seconds), interval=0)
+
     def end(self) -> None:
         self.process.kill()
         self.process.wait(patient(10))
@@ -96,15 +123,12 @@ class Pod:
 
     def heard(self) -> set[str]:
         assert self.hearing
-        return {text for text, _, _ in self.hearing.all[1:]}
+        return self.hearing.heard()
 
     def heard_with(self, *wanted: str) -> set[str]:
-        """What it has heard once all `wanted` have come, or can come no more, and whatever was sent beside them."""
-        deadline = within(10)
-        while not set(wanted) <= self.heard() and not deadline.expired:
-            deadline.pause(0.02)
-        time.sleep(LIVELY)  # nothing tells of what does not come
-        return self.heard()
+        """As of Lines."""
+        assert self.hearing
+        return self.hearing.heard_with(*wanted)
 
     def say(self, group: str, text: str, *more: str) -> None:
         run("ip", "netns", "exec", self.netns, *PEER, "say", "eth0", group, text, *more)

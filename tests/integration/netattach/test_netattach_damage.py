@@ -152,14 +152,16 @@ def test_a_lock_that_is_none_is_named_and_the_others_go_on(node: Node, kind: str
 def test_a_damaged_default_network_is_named_at_once(node: Node) -> None:
     """STATUS tells kubelet before any pod is tried, ADD fails, and a DEL goes on by the record."""
     pod, text = node.pod(), node.default_path.read_bytes()
+    started = time.monotonic()
     node.call("ADD", pod).good()
     node.call("DEL", pod).good()
+    usual = time.monotonic() - started
     for kind in [kind for kind in DAMAGE if "link" not in kind]:
         damage(node.default_path, kind)
         started = time.monotonic()
         assert f'"{node.default_path}"' in no_crash(node.call("ADD", node.pod())).json["msg"]
         assert SAID[kind] in node.call("STATUS").bad(50)
-        assert time.monotonic() - started < 10, "it waited for something"
+        assert time.monotonic() - started < 3 * usual + 10, "it waited for something"
         repair(node.default_path)
         node.default_path.write_bytes(text)
     node.nothing_left()

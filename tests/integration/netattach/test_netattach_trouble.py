@@ -100,12 +100,12 @@ def test_plugin_that_prints_nothing_gets_a_minimal_status(node: Node) -> None:
 
 
 def test_plugin_that_hangs_is_ended(node: Node) -> None:
-    _write_script(node, "slow", '[ "$CNI_COMMAND" = ADD ] && sleep 60; exit 0')
+    ended = node.folder / "ended"
+    _write_script(node, "slow", f'[ "$CNI_COMMAND" = ADD ] && sleep 50 && touch {ended}; exit 0')
     node.nad("slow", {"cniVersion": "1.0.0", **_script(node, "slow")})
-    started = time.monotonic()
     node.settings["delegateTimeoutSeconds"] = 1
     assert "did not finish ADD in 1 seconds" in failed(node, node.pod("slow"), 103)
-    assert time.monotonic() - started < 40, "it sleeps for 60"
+    assert not ended.exists()
 
 
 def test_del_works_when_all_else_is_gone(node: Node) -> None:
@@ -304,7 +304,7 @@ def test_token_that_is_renewed_in_time_is_taken(node: Node) -> None:
 
 
 def test_slow_api_is_bounded(node: Node) -> None:
-    node.api.delay = 30
+    node.api.delay = 50
     started = time.monotonic()
     message = failed(node, node.pod("lan"), 11)
     assert "gave no usable answer in 1.5 seconds" in message

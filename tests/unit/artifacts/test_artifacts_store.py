@@ -175,11 +175,11 @@ def test_a_second_process_waits_for_the_first_and_takes_what_it_made(store: Stor
 
 def test_waiting_has_an_end(store: Store, lines: list[str]) -> None:
     impatient = Store(store.home, wait_seconds=0.3)
-    with _holder(store, 30) as first:
+    with _holder(store, 300) as first:
         started = time.monotonic()
         with pytest.raises(WaitError, match=rf"Waited 0 s for 'thing v1'; last seen: held by process {first.pid}"):
             impatient.ensure(ITEM, make_two, lines.append)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 60
         first.kill()
 
 

