@@ -7,18 +7,15 @@ from typing import Annotated
 import typer
 
 from provision import __version__
-from provision.cli import artifacts, check, demo, init, lab, load, look, multicast
+from provision.cli import artifacts, check, demo, down, init, load, logs, multicast, render, ssh, status, up
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.add_typer(init.app)
-app.add_typer(lab.app)
-app.add_typer(check.app)
-app.add_typer(look.app)
-app.add_typer(load.app)
+for one in (init, up, down, status, check, render, ssh, logs, load):
+    app.add_typer(one.app)
 app.add_typer(artifacts.app, name="artifacts")
 app.add_typer(multicast.app, name="multicast")
 app.add_typer(demo.app, name="demo")

@@ -33,9 +33,9 @@ def discovery(
 ) -> None:
     """Peers find each other by multicast; a third joins, goes away, and is marked dead."""
     from provision import artifacts
-    from provision.demo import discovery
+    from provision.commands import demo as command
 
     typed = Typed(lab, kubeconfig=kubeconfig)
     with clean_end(typed, debug=debug):
         reference = image or artifacts.document()["images"]["discovery"]
-        discovery.run(open_cluster(typed), reference, namespace, watch=watch)
+        command.discover(open_cluster(typed), reference, namespace, watch=watch)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from provision import artifacts, config
-from provision.commands import lifecycle
+from provision.commands import up
 from provision.commands.session import clean_end
 from provision.core.paths import StateDir
 from provision.core.progress import Progress, console
@@ -35,7 +35,7 @@ def finish(lab_file: Path, endpoints: Path) -> None:
     directory = StateDir.of(lab_file, lab.name)
     progress = Progress(console(stderr=True), typed=_typed(lab_file))
     state = RunState(directory, GivenMachines(lab, directory, endpoints), progress)
-    lifecycle.up(lab, state, dry_run=False, json=None, junit=None)
+    up.up(lab, state, dry_run=False, json=None, junit=None)
 
 
 def _typed(lab_file: Path) -> Typed:

@@ -1,20 +1,32 @@
-"""What `mcastlab check` does, on a lab that is up and on any cluster."""
+"""What `mcastlab check` does: on a lab that is up, and on a cluster that no lab.yml describes.
+
+There, what the cluster allows is run, and the rest is not applicable, with its reason.
+"""
 
 from __future__ import annotations
 
+import json as json_module
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
-from provision import artifacts
+from provision import artifacts, config, multicast
+from provision.checks import CHECKS, CheckRun, Result, Target, require_none_failed, select
+from provision.cluster.api import Kube
 from provision.commands.session import open_cluster
 from provision.config import Lab
-from provision.core.errors import InputError
+from provision.core.errors import HostError, InputError
+from provision.core.files import write_whole
 from provision.core.lock import lab_lock
 from provision.core.progress import Progress, Verbosity, console
+from provision.core.text import visible
 from provision.core.typed import Typed
+from provision.hosts.remote import Remotes
 from provision.networks import attacher
+from provision.pipeline.early import judge
 from provision.pipeline.publish import publish
 from provision.pipeline.run import RunState
 from provision.providers.podman.cli import Podman
@@ -31,9 +43,6 @@ def check(
     junit: Path | None,
 ) -> None:
     """Run checks on a lab that is up; raises ChecksFailed."""
-    from provision.checks import require_none_failed
-    from provision.pipeline.early import judge
-
     named = _named(names, namespace, every=every)
     _attach(lab, state)
     state.attacher = attacher.known(lab)
@@ -55,14 +64,12 @@ def check_foreign(
     junit: Path | None,
 ) -> None:
     """Run the checks that a cluster of somebody else's allows; raises ChecksFailed."""
-    from provision.commands import foreign
-
     if junit:
         raise InputError("--junit describes a lab's run", remedy="With --kubeconfig use --json FILE")
     named = _named(names, namespace, every=every)
     kube = open_cluster(typed)
     progress = Progress(console(stderr=True), verbosity, typed)
-    foreign.check(kube, named, progress, every=every, namespace=namespace or "", image=image, json=json)
+    _check_cluster(kube, named, progress, every=every, namespace=namespace or "", image=image, json=json)
 
 
 def _named(names: Sequence[str], namespace: str | None, *, every: bool) -> Sequence[str]:
@@ -70,8 +77,6 @@ def _named(names: Sequence[str], namespace: str | None, *, every: bool) -> Seque
 
     Raises InputError or Problems for unknown names, and for what cannot be wished for together.
     """
-    from provision.checks import select
-
     select(names)
     if every and (names or namespace is not None):
         raise InputError("--all runs every check there is", remedy="Leave out the names and --namespace, or --all")
@@ -91,10 +96,56 @@ def _attach(lab: Lab, state: RunState) -> None:
     state.bundle = artifacts.ensure(state.progress.report, Podman())
 
 
+def _check_cluster(
+    kube: Kube, names: Sequence[str], progress: Progress, *, every: bool, namespace: str, image: str, json: Path | None
+) -> None:
+    """Run the checks on the cluster of `kube`; raises ChecksFailed. `image` has python3 and socat, and may be empty."""
+    if namespace:
+        multicast.existing(kube, [namespace])
+    known = _images(kube)
+    context = Target(
+        config.load(None), kube, Remotes([]), image or known.get("tools", ""), known.get("discovery", ""),
+        foreign=True, namespace=namespace, typed=progress.typed,
+    )  # fmt: skip
+    run = CheckRun.begin(names, context, every=every)
+    results = run.results(lambda result: progress.report(result.line().plain))
+    progress.say(_table(results))
+    if json:
+        write_whole(json, json_module.dumps(_data(results), indent=2) + "\n")
+    require_none_failed(results)
+
+
+def _images(kube: Kube) -> dict[str, str]:
+    """Our own images by role, where a node of the cluster has them: then nothing has to be pulled."""
+    try:
+        ours: dict[str, str] = artifacts.document()["images"]
+    except HostError:
+        return {}
+    there = {
+        name
+        for node in kube.items("/api/v1/nodes")
+        for image in node.get("status", {}).get("images") or []
+        for name in image.get("names") or []
+    }
+    return {role: name for role, name in ours.items() if name in there}
+
+
+def _table(results: Sequence[Result]) -> Table:
+    grid = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("check", "status", "seconds", "what was found"):
+        grid.add_column(heading, overflow="fold")
+    for result in results:
+        reason = f"not applicable: {result.reason}" if result.status == "not-applicable" else result.reason
+        grid.add_row(result.name, result.status, f"{result.seconds:.1f}", visible(reason))
+    return grid
+
+
+def _data(results: Sequence[Result]) -> dict[str, Any]:
+    return {"checks": [asdict(result) for result in results]}
+
+
 def list_checks() -> None:
     """Print each check and what it proves."""
-    from provision.checks import CHECKS
-
     table = Table(box=None, header_style="bold")
     for heading in ("check", "group", "with `up`", "what it proves"):
         table.add_column(heading)

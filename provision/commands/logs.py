@@ -1,4 +1,4 @@
-"""Collecting what is needed to debug a lab: from its hosts, its cluster and its provider."""
+"""What `mcastlab logs` does, and `up` that fails: collecting what debugging needs of hosts, cluster and provider."""
 
 from __future__ import annotations
 
@@ -43,6 +43,15 @@ _CLUSTER: Sequence[tuple[str, list[str]]] = (
     ("cni-config", ["grep", "-r", "", "/etc/cni/net.d", "--include=*.conflist", "--include=*.conf"]),
     ("pod-logs", ["find", "/var/log/pods", "-name", "*.log", "-exec", "tail", "-n", "500", "-v", "{}", "+"]),
 )
+
+
+def logs(lab: Lab, state: RunState, directory: Path) -> None:
+    """Collect all that is needed to debug the lab into `directory`; raises HostError where there is nothing of it."""
+    state.machines = state.provider.machines(lab)
+    if not (state.machines or state.directory.path.exists()):
+        raise HostError(f"Lab '{lab.name}' is not up, and has left no logs", remedy="Run `mcastlab up`")
+    collect(lab, state, directory)
+    state.progress.say(f"written to {directory}")
 
 
 def collect(lab: Lab, state: RunState, directory: Path) -> None:

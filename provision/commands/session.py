@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from provision.core import leftovers
 from provision.core.errors import HostError, InputError, McastlabError
 from provision.core.paths import StateDir
 from provision.core.progress import Progress, Verbosity, console
@@ -65,6 +66,12 @@ def open_cluster(typed: Typed) -> Kube:
     if not kubeconfig.is_file():
         raise InputError("There is no such kubeconfig", where=str(kubeconfig), remedy="Correct its path")
     return Kube(kubeconfig, foreign=True)
+
+
+def end_leftovers(state: RunState) -> None:
+    """End what a killed command has left running for this lab, and say so."""
+    if ended := leftovers.end_leftovers(state.directory):
+        state.progress.say(f"Ended what a killed command had left running: process {', '.join(map(str, ended))}")
 
 
 @contextmanager

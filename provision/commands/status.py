@@ -1,7 +1,8 @@
-"""What runs now: the lab's hosts, its nodes and its networks."""
+"""What `mcastlab status` prints, which is what runs now: the lab's hosts, its nodes and its networks."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +12,20 @@ from rich.table import Table
 from provision.cluster.api import Kube
 from provision.config import Lab
 from provision.core.errors import McastlabError
+from provision.core.progress import console
 from provision.hosts.machine import Machine
 from provision.hosts.remote import Remotes
 from provision.networks import attacher, attachments, tenants
 from provision.pipeline.run import RunState
+
+
+def status(lab: Lab, state: RunState, *, as_json: bool) -> None:
+    """Print what the provider and the cluster know about the lab now."""
+    facts = gather(lab, state)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        console().print(table(facts))
 
 
 def gather(lab: Lab, state: RunState) -> dict[str, Any]:

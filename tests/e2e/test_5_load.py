@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from provision.commands.lifecycle import what_next
 from provision.commands.session import open_lab
+from provision.commands.up import what_next
 from provision.core.errors import HostError
 from provision.core.typed import Typed
 from provision.hosts.process import Input

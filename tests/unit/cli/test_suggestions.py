@@ -22,7 +22,7 @@ from provision import config
 from provision.checks import Check, runner
 from provision.checks.result import Outcome
 from provision.cli import app
-from provision.commands.lifecycle import what_next
+from provision.commands.up import what_next
 from provision.core.errors import HostError
 from provision.core.paths import ROOT
 from provision.core.progress import Progress
@@ -65,7 +65,7 @@ def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def suggested() -> list[tuple[str, str]]:
     found = [(where, command) for where, text in texts() for command in IN_TEXT.findall(text)]
-    return [*found, *(("lifecycle.what_next", command) for command in next_commands(Typed()))]
+    return [*found, *(("up.what_next", command) for command in next_commands(Typed()))]
 
 
 def next_commands(typed: Typed) -> list[str]:

@@ -11,7 +11,7 @@ import yaml
 
 from provision import config
 from provision.cluster import manifests
-from provision.commands import assumed, render
+from provision.commands import render
 from provision.configure.kubeadm import kubeadm
 from provision.core import templating
 from provision.core.errors import HostError, InputError
@@ -102,7 +102,7 @@ def test_a_pod_has_no_rights_unless_it_asks() -> None:
 
 
 def test_kubeadm_gets_what_the_playbook_would_give() -> None:
-    lab, bundle = config.load(None), assumed._before_it_is_made()
+    lab, bundle = config.load(None), render.before_it_is_made()
     documents = list(yaml.safe_load_all(kubeadm(lab, bundle, NODE)))
     assert [item["kind"] for item in documents] == [
         "InitConfiguration",
@@ -117,7 +117,7 @@ def test_kubeadm_gets_what_the_playbook_would_give() -> None:
 def test_a_lab_named_by_digits_stays_text(tmp_path: Path) -> None:
     (tmp_path / "lab.yml").write_text("name: '007'\n")
     lab = config.load(tmp_path / "lab.yml")
-    cluster = list(yaml.safe_load_all(kubeadm(lab, assumed._before_it_is_made(), NODE)))[1]
+    cluster = list(yaml.safe_load_all(kubeadm(lab, render.before_it_is_made(), NODE)))[1]
     assert cluster["clusterName"] == "007"
 
 
@@ -125,7 +125,7 @@ def test_a_lab_named_by_digits_stays_text(tmp_path: Path) -> None:
 def test_everything_is_rendered_where_nothing_runs(made: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def document() -> dict[str, Any]:
         if made:
-            return {**assumed._before_it_is_made(), "images": {"tools": "localhost/mcastlab/tools:made"}}
+            return {**render.before_it_is_made(), "images": {"tools": "localhost/mcastlab/tools:made"}}
         raise HostError("The artifacts are not made yet")
 
     monkeypatch.setattr("provision.artifacts.document", document)
@@ -135,7 +135,7 @@ def test_everything_is_rendered_where_nothing_runs(made: bool, monkeypatch: pyte
         kinds[:6] == ["NetworkAttachmentDefinition", *ADMISSION, "Network", "ConfigMap", "Pod"]
         and kinds[-1] == "inventory"
     )
-    assert f"localhost/mcastlab/tools:{'made' if made else assumed.NOT_MADE}" in text
+    assert f"localhost/mcastlab/tools:{'made' if made else render.NOT_MADE}" in text
 
 
 def test_an_unknown_kind_is_named_with_those_there_are() -> None:

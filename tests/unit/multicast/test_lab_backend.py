@@ -9,7 +9,7 @@ import pytest
 
 from provision import config, multicast
 from provision.cluster.api import Node
-from provision.commands import multicast_show as show
+from provision.commands import multicast as show
 from provision.core.errors import HostError, WaitError
 from provision.core.wait import Deadline
 from provision.multicast.backends.lab import BACKEND, NODES, POLICY, late

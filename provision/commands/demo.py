@@ -23,7 +23,7 @@ from provision.multicast.annotations import namespace_path
 _GONE_SECONDS = 60.0
 
 
-def run(kube: Kube, image: str, namespace: str, *, watch: bool) -> None:
+def discover(kube: Kube, image: str, namespace: str, *, watch: bool) -> None:
     """Tell the story in `namespace`, which is made, and removed at the end, if it is not there.
 
     With `watch` the table stays until Ctrl-C.

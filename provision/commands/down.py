@@ -1,0 +1,48 @@
+"""What `mcastlab down` does."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from provision.commands.session import end_leftovers
+from provision.config import Lab
+from provision.core.errors import InputError
+from provision.core.lock import lab_lock
+from provision.pipeline.run import RunState
+
+
+def down(lab: Lab, state: RunState, *, dry_run: bool, yes: bool) -> None:
+    """Remove what `up` made, and the state folder; from the user's own hosts only after asking, unless `yes`."""
+    existing = state.provider.existing
+    what = _on_hosts(lab) if existing else f"all containers, volumes and networks of lab '{lab.name}'"
+    if dry_run:
+        print(f"would remove, as far as there are any: {what} and {state.directory.path}")
+        return
+    if existing and not yes:
+        _ask(f"This removes {what}, with everything that runs in its pods.")
+    directory = state.directory.path
+    existed = directory.exists()
+    with lab_lock(state.directory, lab.name, "down"):
+        end_leftovers(state)
+        removed = state.provider.down(lab)
+        shutil.rmtree(directory)
+    if existed:
+        removed.append(f"folder {directory}")
+    if not any(directory.parent.iterdir()):
+        directory.parent.rmdir()
+    for item in removed or ["nothing: the lab was not up"]:
+        state.progress.say(f"removed {item}")
+
+
+def _on_hosts(lab: Lab) -> str:
+    hosts = ", ".join(f"'{host.name}'" for host in lab.hosts)
+    return f"Kubernetes, containerd and the settings of lab '{lab.name}' from the hosts {hosts}"
+
+
+def _ask(what: str) -> None:
+    """Raises InputError unless a person types yes."""
+    if not sys.stdin.isatty():
+        raise InputError(f"{what} Nobody can be asked, for there is no terminal", remedy="Repeat it with --yes")
+    if input(f"{what}\nType yes to go on: ").strip().lower() != "yes":
+        raise InputError("Nothing was removed", remedy="Repeat it, and type yes")
