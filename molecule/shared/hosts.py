@@ -63,7 +63,7 @@ def destroy(lab: Lab) -> None:
 def listing(lab: Lab) -> dict[str, object]:
     """As `--list` has to print it; without endpoints where nothing runs yet."""
     made = provider(lab)
-    document, facts, choice = artifacts.document(), made.node_facts(), attacher.choose(lab)
+    document, facts, choice = artifacts.document(), made.node_facts(), attacher.choose_attacher(lab)
     machines = made.machines(lab)
     running = len(machines) == len(lab.hosts) and made.state.key.exists()
     whole = inventory(lab, machines, document, facts, choice) if running else preview(lab, document, facts, choice)
@@ -79,7 +79,7 @@ def main() -> None:
     if image := os.environ.get("MCASTLAB_MULTUS_IMAGE"):
         found = imported.find("multus") or artifacts.import_archive(Path(image), "multus", lambda _line: None)
         lab = lab.model_copy(update={"cluster": lab.cluster.model_copy(update={"attacher": "multus"})})
-        assert found == attacher.choose(lab).image  # noqa: S101 - the one that was named and no other
+        assert found == attacher.choose_attacher(lab).image  # noqa: S101 - the one that was named and no other
     action = sys.argv[1].removeprefix("--")
     if action == "list":
         print(json.dumps(listing(lab), indent=1))

@@ -21,10 +21,10 @@ from provision.core.files import read_whole
 __all__ = ["Bundle", "Images", "build", "document", "ensure", "fetch", "import_archive", "listing", "plan", "verify"]
 
 
-def ensure(report: Callable[[str], None], images: Images) -> Bundle:
+def ensure(report: Callable[[str], None], images: Images | None = None) -> Bundle:
     """The bundle for this checkout, from the cache or made now; `report` gets a line for each step.
 
-    Its node image is among `images` then.
+    Its node image is among `images` then, if these are given.
 
     Raises HostError or CommandError with its remedy; what was made until then is kept for the next run.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,7 +29,8 @@ _CONTENT = {
 class Bundle:
     """What `ensure` returns: `path` has bin/, cni/, bpf/, images.tar and bundle.json; `versions` is by component.
 
-    `source` and `reason` say where it came from; `node_image` is a name in the storage that `ensure` was given.
+    `source` and `reason` say where it came from; `node_image` is a name in the storage that `ensure` was given;
+    `document` is bundle.json as it is.
     """
 
     path: Path
@@ -38,15 +39,12 @@ class Bundle:
     versions: Mapping[str, str]
     digest: str
     node_image: str
+    document: Mapping[str, Any] = field(repr=False)
 
-    def document(self) -> dict[str, Any]:
-        """bundle.json as it is."""
-        document: dict[str, Any] = json.loads((self.path / DOCUMENT).read_text())
-        return document
-
-    def images(self) -> dict[str, str]:
+    @property
+    def images(self) -> Mapping[str, str]:
         """Image reference by role, for instance `tools` or `kube-apiserver`."""
-        images: dict[str, str] = self.document()["images"]
+        images: Mapping[str, str] = self.document["images"]
         return images
 
 
@@ -87,12 +85,13 @@ class Maker:
         key = key_of(parts=parts, content=repr(_CONTENT), script=text_digest(Path(__file__)))
         return Item("bundle", key, "bundle", folder="bundles")
 
-    def ensure(self, report: Report, images: Images) -> Bundle:
-        """The bundle, and its node image among `images`; makes what is missing, damaged or of other inputs."""
+    def ensure(self, report: Report, images: Images | None) -> Bundle:
+        """The bundle, its node image among `images` if given; makes what is missing, damaged or of other inputs."""
         cached = self.store.has(self.item)
         path = self.store.ensure(self.item, lambda folder: self._make(folder, report), report)
         document = json.loads((path / DOCUMENT).read_text())
-        self._load_node(document["node_image"], images, report)
+        if images:
+            self._load_node(document["node_image"], images, report)
         built = document["source"]
         reason = f"made earlier from {built}, and no input has changed" if cached else self.choice.reason
         return Bundle(
@@ -102,6 +101,7 @@ class Maker:
             versions=document["versions"],
             digest=self.item.key,
             node_image=document["node_image"],
+            document=document,
         )
 
     def items(self) -> list[Item]:

@@ -27,7 +27,7 @@ class CheckRun:
 
     def __init__(self, checks: Sequence[Check], testbed: Testbed) -> None:
         self._checks = checks
-        self._bench = testbed
+        self._testbed = testbed
         self._executor = ThreadPoolExecutor(max_workers=_at_once(checks, testbed), thread_name_prefix="check")
         self._running: list[Future[Result]] = [self._executor.submit(_run, check, testbed) for check in checks]
 
@@ -36,9 +36,9 @@ class CheckRun:
         return cls(select(names, every=every), Testbed(context))
 
     @property
-    def settled(self) -> bool:
+    def pods_running(self) -> bool:
         """Whether all their pods run, as far as can be told: what is left is mostly waiting."""
-        return self._bench.made.settled
+        return self._testbed.made.all_running
 
     def results(self, on_result: Callable[[Result], None]) -> list[Result]:
         """Tell each result as it comes, and return all in the registry's order.
@@ -56,13 +56,13 @@ class CheckRun:
             self.cancel()
             raise
         self._executor.shutdown()
-        return [found[check.name] for check in self._checks] + _clear(self._bench, on_result)
+        return [found[check.name] for check in self._checks] + _clear(self._testbed, on_result)
 
     def cancel(self) -> None:
         """Stop, and remove the pods as far as that goes: the next run removes what is left."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         with suppress(McastlabError):  # why it is cancelled is what counts
-            self._bench.close(in_a_hurry=True)
+            self._testbed.close(in_a_hurry=True)
 
 
 def _at_once(checks: Sequence[Check], testbed: Testbed) -> int:

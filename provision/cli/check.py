@@ -74,6 +74,6 @@ def check(
             )  # fmt: skip
         else:
             proving.check(
-                *open_lab(typed, verbosity(quiet, verbose)), names or [],
+                open_lab(typed, verbosity(quiet, verbose)), names or [],
                 every=every, namespace=namespace, json=json, junit=junit,
             )  # fmt: skip

@@ -27,4 +27,4 @@ def down(
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug, after_a_stop="`mcastlab down` goes on from here."):
-        command.down(*open_lab(typed, verbosity(quiet, verbose=False)), dry_run=dry_run, yes=yes)
+        command.down(open_lab(typed, verbosity(quiet, verbose=False)), dry_run=dry_run, yes=yes)

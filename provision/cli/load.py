@@ -51,6 +51,6 @@ def load(
     with clean_end(typed, debug=debug, after_a_stop="`mcastlab load --list` shows what the nodes have."):
         meant = open_lab(typed, verbosity(quiet, verbose))
         if list_:
-            command.show(*meant, as_json=json)
+            command.show(meant, as_json=json)
         else:
-            command.load(*meant, images or [STDIN], called, as_json=json)
+            command.load(meant, images or [STDIN], called, as_json=json)

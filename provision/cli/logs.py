@@ -26,4 +26,4 @@ def logs(
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug):
-        command.logs(*open_lab(typed), directory)
+        command.logs(open_lab(typed), directory)

@@ -33,4 +33,4 @@ def render(
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug):
-        command.show(open_lab(typed)[0], what)
+        command.show(open_lab(typed).lab, what)

@@ -18,7 +18,7 @@ def _hosts(context: typer.Context, begun: str) -> list[str]:
     from provision.core.errors import McastlabError
 
     try:
-        lab, _ = open_lab(Typed(context.params.get("lab")))
+        lab = open_lab(Typed(context.params.get("lab"))).lab
     except McastlabError:
         return []
     return [host.name for host in lab.hosts if host.name.startswith(begun)]
@@ -43,7 +43,7 @@ def ssh(
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug):
-        ways.ssh(*open_lab(typed), host, command or [])
+        ways.ssh(open_lab(typed), host, command or [])
 
 
 @app.command(epilog='Example: export KUBECONFIG="$(mcastlab kubeconfig)"')
@@ -53,4 +53,4 @@ def kubeconfig(lab: LabFile = None, provider: ProviderOption = None, debug: Debu
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug):
-        typer.echo(ways.kubeconfig(open_lab(typed)[1]))
+        typer.echo(ways.kubeconfig(open_lab(typed)))

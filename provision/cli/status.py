@@ -23,4 +23,4 @@ def status(
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug):
-        command.status(*open_lab(typed), as_json=json)
+        command.status(open_lab(typed), as_json=json)

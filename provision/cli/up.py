@@ -29,4 +29,4 @@ def up(
 
     typed = Typed(lab, provider)
     with clean_end(typed, debug=debug, after_a_stop=_GOES_ON):
-        command.up(*open_lab(typed, verbosity(quiet, verbose)), dry_run=dry_run, json=json, junit=junit)
+        command.up(open_lab(typed, verbosity(quiet, verbose)), dry_run=dry_run, json=json, junit=junit)

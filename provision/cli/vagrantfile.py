@@ -12,7 +12,7 @@ from provision.commands.session import clean_end
 from provision.core.paths import StateDir
 from provision.core.progress import Progress, console
 from provision.core.typed import Typed
-from provision.pipeline.run import RunState
+from provision.pipeline.run import Run
 from provision.providers.podman.cli import Podman
 from provision.providers.vagrant import made
 from provision.providers.vagrant.given import GivenMachines
@@ -34,8 +34,8 @@ def finish(lab_file: Path, endpoints: Path) -> None:
     lab = config.load(lab_file if lab_file.exists() else None)
     directory = StateDir.of(lab_file, lab.name)
     progress = Progress(console(stderr=True), typed=_typed(lab_file))
-    state = RunState(directory, GivenMachines(lab, directory, endpoints), progress)
-    up.up(lab, state, dry_run=False, json=None, junit=None)
+    run = Run(lab, directory, GivenMachines(lab, directory, endpoints), progress)
+    up.up(run, dry_run=False, json=None, junit=None)
 
 
 def _typed(lab_file: Path) -> Typed:

@@ -17,7 +17,6 @@ from provision import artifacts, config, multicast
 from provision.checks import CHECKS, CheckRun, Result, Target, require_none_failed, select
 from provision.cluster.api import Kube
 from provision.commands.session import open_cluster
-from provision.config import Lab
 from provision.core.errors import HostError, InputError
 from provision.core.files import write_whole
 from provision.core.lock import lab_lock
@@ -25,16 +24,14 @@ from provision.core.progress import Progress, Verbosity, console
 from provision.core.text import visible
 from provision.core.typed import Typed
 from provision.hosts.remote import Remotes
-from provision.networks import attacher
-from provision.pipeline.early import judge
+from provision.networks.attacher import known_attacher
+from provision.pipeline.proof import run_checks
 from provision.pipeline.publish import publish
-from provision.pipeline.run import RunState
-from provision.providers.podman.cli import Podman
+from provision.pipeline.run import Run
 
 
 def check(
-    lab: Lab,
-    state: RunState,
+    run: Run,
     names: Sequence[str],
     *,
     every: bool = False,
@@ -44,12 +41,13 @@ def check(
 ) -> None:
     """Run checks on a lab that is up; raises ChecksFailed."""
     named = _named(names, namespace, every=every)
-    _attach(lab, state)
-    state.attacher = attacher.known(lab)
-    with lab_lock(state.directory, lab.name, "check"):
-        state.results = judge(lab, state, named, every=every, namespace=namespace or "")
-    publish(lab, state, json, junit)
-    require_none_failed(state.results)
+    run.find()
+    run.bundle = artifacts.ensure(run.progress.report)
+    run.attacher = known_attacher(run.lab)
+    with lab_lock(run.directory, run.lab.name, "check"):
+        run.results = run_checks(run, named, every=every, namespace=namespace or "")
+    publish(run, json, junit)
+    require_none_failed(run.results)
 
 
 def check_foreign(
@@ -88,12 +86,6 @@ def _named(names: Sequence[str], namespace: str | None, *, every: bool) -> Seque
     if not namespace:
         raise InputError("--namespace names no namespace", remedy="Name one: --namespace NAME")
     return proof
-
-
-def _attach(lab: Lab, state: RunState) -> None:
-    """Find the running lab again: its machines and artifacts; raises HostError when it is not up."""
-    state.find(lab)
-    state.bundle = artifacts.ensure(state.progress.report, Podman())
 
 
 def _check_cluster(

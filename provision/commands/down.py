@@ -9,30 +9,30 @@ from provision.commands.session import end_leftovers
 from provision.config import Lab
 from provision.core.errors import InputError
 from provision.core.lock import lab_lock
-from provision.pipeline.run import RunState
+from provision.pipeline.run import Run
 
 
-def down(lab: Lab, state: RunState, *, dry_run: bool, yes: bool) -> None:
+def down(run: Run, *, dry_run: bool, yes: bool) -> None:
     """Remove what `up` made, and the state folder; from the user's own hosts only after asking, unless `yes`."""
-    existing = state.provider.existing
+    lab, existing = run.lab, run.provider.existing
     what = _on_hosts(lab) if existing else f"all containers, volumes and networks of lab '{lab.name}'"
     if dry_run:
-        print(f"would remove, as far as there are any: {what} and {state.directory.path}")
+        print(f"would remove, as far as there are any: {what} and {run.directory.path}")
         return
     if existing and not yes:
         _ask(f"This removes {what}, with everything that runs in its pods.")
-    directory = state.directory.path
+    directory = run.directory.path
     existed = directory.exists()
-    with lab_lock(state.directory, lab.name, "down"):
-        end_leftovers(state)
-        removed = state.provider.down(lab)
+    with lab_lock(run.directory, lab.name, "down"):
+        end_leftovers(run)
+        removed = run.provider.down(lab)
         shutil.rmtree(directory)
     if existed:
         removed.append(f"folder {directory}")
     if not any(directory.parent.iterdir()):
         directory.parent.rmdir()
     for item in removed or ["nothing: the lab was not up"]:
-        state.progress.say(f"removed {item}")
+        run.progress.say(f"removed {item}")
 
 
 def _on_hosts(lab: Lab) -> str:

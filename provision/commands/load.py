@@ -18,7 +18,7 @@ from provision.hosts.remote import Remotes
 from provision.load import names
 from provision.load.node import NodeImages
 from provision.load.wanted import Wanted, read
-from provision.pipeline.run import RunState
+from provision.pipeline.run import Run
 
 
 @dataclass(frozen=True)
@@ -31,31 +31,31 @@ class Placed:
     change: str
 
 
-def load(lab: Lab, state: RunState, given: Sequence[str], called: str, *, as_json: bool) -> None:
+def load(run: Run, given: Sequence[str], called: str, *, as_json: bool) -> None:
     """Put the images onto every node; nothing is changed unless all of them can be read.
 
     `called` takes the place of the name in the archive. Raises InputError for what is no image for this lab, and
     HostError where the lab is not up or a node does not take it.
     """
-    state.find(lab)
-    progress = state.progress
+    run.find()
+    progress = run.progress
     with ExitStack() as scratch:
         with progress.stage("images") as line:
             wanted = [item for name in given for item in read(name, called, scratch, progress)]
             line.summary = ", ".join(f"'{name}'" for item in wanted for name in item.names)
-        with lab_lock(state.directory, lab.name, "load"), Remotes(state.machines) as remotes:
-            nodes = {name: NodeImages(remotes.get(name)) for name in _nodes(lab)}
+        with lab_lock(run.directory, run.lab.name, "load"), Remotes(run.machines) as remotes:
+            nodes = {name: NodeImages(remotes.get(name)) for name in _nodes(run.lab)}
             missing = {name: [item for item in wanted if not _there(node, item)] for name, node in nodes.items()}
             _refuse_the_labs_own([item for items in missing.values() for item in items])
             placed = [row for name in nodes for row in _place(name, nodes[name], wanted, missing[name], progress)]
     _tell(placed, progress, as_json=as_json)
 
 
-def show(lab: Lab, state: RunState, *, as_json: bool) -> None:
+def show(run: Run, *, as_json: bool) -> None:
     """Print the images of every node."""
-    state.find(lab)
-    with Remotes(state.machines) as remotes:
-        found = {name: NodeImages(remotes.get(name)).listing() for name in _nodes(lab)}
+    run.find()
+    with Remotes(run.machines) as remotes:
+        found = {name: NodeImages(remotes.get(name)).listing() for name in _nodes(run.lab)}
     if as_json:
         nodes = [{"name": node, "images": [asdict(row) for row in images]} for node, images in found.items()]
         print(json.dumps({"nodes": nodes}, indent=2))

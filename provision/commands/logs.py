@@ -6,11 +6,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from provision.config import Lab
 from provision.core.errors import HostError, McastlabError
 from provision.core.files import write_whole
 from provision.hosts.remote import Remote, Remotes
-from provision.pipeline.run import RunState
+from provision.pipeline.run import Run
 
 # File name and command, on every host.
 _HOST: Sequence[tuple[str, list[str]]] = (
@@ -45,16 +44,16 @@ _CLUSTER: Sequence[tuple[str, list[str]]] = (
 )
 
 
-def logs(lab: Lab, state: RunState, directory: Path) -> None:
+def logs(run: Run, directory: Path) -> None:
     """Collect all that is needed to debug the lab into `directory`; raises HostError where there is nothing of it."""
-    state.machines = state.provider.machines(lab)
-    if not (state.machines or state.directory.path.exists()):
-        raise HostError(f"Lab '{lab.name}' is not up, and has left no logs", remedy="Run `mcastlab up`")
-    collect(lab, state, directory)
-    state.progress.say(f"written to {directory}")
+    run.machines = run.provider.machines(run.lab)
+    if not (run.machines or run.directory.path.exists()):
+        raise HostError(f"Lab '{run.lab.name}' is not up, and has left no logs", remedy="Run `mcastlab up`")
+    collect(run, directory)
+    run.progress.say(f"written to {directory}")
 
 
-def collect(lab: Lab, state: RunState, directory: Path) -> None:
+def collect(run: Run, directory: Path) -> None:
     """Write into `directory` (made 0700) a file for each thing there is; a host that does not answer gets its error.
 
     Raises HostError when the folder cannot be made.
@@ -65,16 +64,16 @@ def collect(lab: Lab, state: RunState, directory: Path) -> None:
         raise HostError(
             f"The folder cannot be made: {error.strerror}", where=str(directory), remedy="Name another one"
         ) from error
-    state.provider.logs(lab, directory)
-    with Remotes(state.machines) as remotes:
-        for machine in state.machines:
-            commands = [*_HOST, *(_CLUSTER if machine.name == lab.control_plane.name else ())]
+    run.provider.logs(run.lab, directory)
+    with Remotes(run.machines) as remotes:
+        for machine in run.machines:
+            commands = [*_HOST, *(_CLUSTER if machine.name == run.lab.control_plane.name else ())]
             try:
                 _from_host(remotes.get(machine.name), commands, directory / machine.name)
             except McastlabError as error:
-                told = state.progress.typed.completed(str(error))
+                told = run.progress.typed.completed(str(error))
                 write_whole(directory / f"{machine.name}.unreachable", f"{told}\n")
-    for log in state.directory.logs.glob("*.log"):
+    for log in run.directory.logs.glob("*.log"):
         shutil.copy2(log, directory / f"ansible-{log.name}")
 
 

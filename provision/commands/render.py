@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,15 @@ from provision.configure.kubeadm import kubeadm
 from provision.core.errors import HostError, InputError
 from provision.core.paths import StateDir
 from provision.core.templating import render_file
-from provision.networks import attacher
+from provision.hosts.facts import VIRTUAL, NodeFacts
+from provision.networks.attacher import Attacher, choose_attacher
 from provision.networks.manifests import multicast_texts, namespace_texts, network_texts
 from provision.networks.tenants import admission
-from provision.pipeline.run import make_provider
+from provision.providers.choose import make_provider
 from provision.traffic.iperf import receiver_argv
 
 Values = Mapping[str, Any]
 NOT_MADE = "not-made-yet"
-# A host that the playbooks will look at: taken for a machine of its own with a system of today.
-_MACHINE = {"in_container": False, "cgroup_version": 2, "sys_resource": True, "from_image": False}
 
 
 def receiver(lab: Lab, image: str) -> Manifest:
@@ -48,23 +48,58 @@ def _receiver_text(lab: Lab, image: str) -> str:
     return render_file(TEMPLATES / "pod-receiver.yml.j2", values)
 
 
-def _pod_texts(lab: Lab, bundle: Values, _node: Values) -> list[str]:
-    return [_receiver_text(lab, bundle["images"]["tools"])]
+class Given:
+    """What a lab is rendered with where nothing runs: each part is found out once, and only if a kind asks for it.
+
+    `bundle` is the content of bundle.json and `node` what the provider knows of all hosts; without them, those of this
+    checkout and this machine are taken.
+    """
+
+    def __init__(self, lab: Lab, *, bundle: Values | None = None, node: NodeFacts | None = None) -> None:
+        self.lab = lab
+        self._bundle = bundle
+        self._node = node
+
+    @cached_property
+    def bundle(self) -> Values:
+        """Before it is made, what of it is known."""
+        if self._bundle:
+            return self._bundle
+        try:
+            return artifacts.document()
+        except HostError:
+            return before_it_is_made()
+
+    @cached_property
+    def node(self) -> NodeFacts:
+        """What the lab's provider would tell the roles of this machine; nothing is changed by asking.
+
+        A host that the playbooks will look at is taken for a machine of its own.
+        """
+        folder = StateDir.of(Path("lab.yml"), self.lab.name)
+        return self._node or make_provider(self.lab, folder).node_facts() or VIRTUAL
+
+    @cached_property
+    def attacher(self) -> Attacher:
+        return choose_attacher(self.lab)
 
 
-def _inventory_texts(lab: Lab, bundle: Values, node: Values) -> list[str]:
-    return [yaml.safe_dump(preview(lab, bundle, node, attacher.choose(lab)), sort_keys=False, width=120)]
+def _tenant_texts(given: Given) -> list[str]:
+    return [yaml.safe_dump(manifest, sort_keys=False, width=100000) for manifest in admission(given.lab)]
 
 
-_TEXTS: Mapping[str, Callable[[Lab, Values, Values], list[str]]] = {
-    "namespaces": lambda lab, _bundle, _node: namespace_texts(lab),
-    "networks": lambda lab, _bundle, _node: network_texts(lab),
-    "tenants": lambda lab, _bundle, _node: [
-        yaml.safe_dump(manifest, sort_keys=False, width=100000) for manifest in admission(lab)
-    ],
-    "multicast": lambda lab, _bundle, _node: multicast_texts(lab),
-    "pods": _pod_texts,
-    "kubeadm": lambda lab, bundle, node: [kubeadm(lab, bundle, node)],
+def _inventory_texts(given: Given) -> list[str]:
+    whole = preview(given.lab, given.bundle, given.node, given.attacher)
+    return [yaml.safe_dump(whole, sort_keys=False, width=120)]
+
+
+_TEXTS: Mapping[str, Callable[[Given], list[str]]] = {
+    "namespaces": lambda given: namespace_texts(given.lab),
+    "networks": lambda given: network_texts(given.lab),
+    "tenants": _tenant_texts,
+    "multicast": lambda given: multicast_texts(given.lab),
+    "pods": lambda given: [_receiver_text(given.lab, given.bundle["images"]["tools"])],
+    "kubeadm": lambda given: [kubeadm(given.lab, given.bundle, given.node, given.attacher)],
     "inventory": _inventory_texts,
 }
 KINDS = list(_TEXTS)
@@ -79,30 +114,21 @@ _NOTES = {
 }
 
 
-def render(kind: str, lab: Lab, *, bundle: Values | None = None, node: Values | None = None) -> str:
+def render(kind: str, given: Given) -> str:
     """The YAML documents of one kind; empty where the lab needs none. Nothing of the lab has to run.
 
-    `bundle` is the content of bundle.json and `node` the provider's node_facts; without them, those of this checkout
-    and this machine are taken. Raises InputError for a kind that there is not.
+    Raises InputError for a kind that there is not.
     """
     if kind not in _TEXTS:
         raise InputError(f"There is nothing named '{kind}' to render", remedy=f"Choose one of: {', '.join(KINDS)}")
-    texts = _TEXTS[kind](lab, bundle or _bundle(), node or _node(lab))
-    return "".join(f"---\n# {kind}: {_NOTES[kind]}\n{text}" for text in texts)
+    return "".join(f"---\n# {kind}: {_NOTES[kind]}\n{text}" for text in _TEXTS[kind](given))
 
 
 def show(lab: Lab, what: str | None) -> None:
     """Print one kind of manifest or config, or all."""
+    given = Given(lab)
     for kind in [what] if what else KINDS:
-        sys.stdout.write(render(kind, lab))
-
-
-def _bundle() -> dict[str, Any]:
-    """bundle.json of this checkout; before it is made, what of it is known: versions, and names without digests."""
-    try:
-        return artifacts.document()
-    except HostError:
-        return before_it_is_made()
+        sys.stdout.write(render(kind, given))
 
 
 def before_it_is_made() -> dict[str, Any]:
@@ -119,8 +145,3 @@ def before_it_is_made() -> dict[str, Any]:
         "policy_object": {"sha256": NOT_MADE, "compiler": NOT_MADE},
         "versions": {name: component.version for name, component in components.items()},
     }
-
-
-def _node(lab: Lab) -> dict[str, Any]:
-    """What the lab's provider would tell the roles of this machine; nothing is changed by asking."""
-    return make_provider(lab, StateDir.of(Path("lab.yml"), lab.name)).node_facts() or _MACHINE

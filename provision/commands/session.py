@@ -17,8 +17,7 @@ from provision.core.typed import DEFAULT_LAB_FILE, Typed
 
 if TYPE_CHECKING:
     from provision.cluster.api import Kube
-    from provision.config import Lab
-    from provision.pipeline.run import RunState
+    from provision.pipeline.run import Run
 
 
 class Interrupted(KeyboardInterrupt):
@@ -29,13 +28,14 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
 
 
-def open_lab(typed: Typed, verbosity: Verbosity = Verbosity.NORMAL) -> tuple[Lab, RunState]:
-    """The lab that is meant (default: lab.yml here, which may be missing) and a fresh run state for it.
+def open_lab(typed: Typed, verbosity: Verbosity = Verbosity.NORMAL) -> Run:
+    """A run on the lab that is meant (default: lab.yml here, which may be missing).
 
     A provider that was typed takes the place of the one that the file names.
     """
     from provision import config  # late, so that --help and completion stay fast
-    from provision.pipeline.run import RunState, make_provider
+    from provision.pipeline.run import Run
+    from provision.providers.choose import make_provider
 
     path = typed.lab or DEFAULT_LAB_FILE
     lab = config.load(path if typed.lab or path.exists() else None)
@@ -43,7 +43,7 @@ def open_lab(typed: Typed, verbosity: Verbosity = Verbosity.NORMAL) -> tuple[Lab
         lab = lab.model_copy(update={"provider": str(typed.provider)})
     directory = StateDir.of(path, lab.name)
     progress = Progress(console(stderr=True), verbosity, typed)
-    return lab, RunState(directory, make_provider(lab, directory), progress)
+    return Run(lab, directory, make_provider(lab, directory), progress)
 
 
 def open_cluster(typed: Typed) -> Kube:
@@ -55,7 +55,7 @@ def open_cluster(typed: Typed) -> Kube:
 
     kubeconfig = typed.kubeconfig
     if kubeconfig is None:
-        path = open_lab(typed)[1].directory.kubeconfig
+        path = open_lab(typed).directory.kubeconfig
         if not path.exists():
             raise HostError(
                 "There is no lab's kubeconfig",
@@ -68,10 +68,10 @@ def open_cluster(typed: Typed) -> Kube:
     return Kube(kubeconfig, foreign=True)
 
 
-def end_leftovers(state: RunState) -> None:
+def end_leftovers(run: Run) -> None:
     """End what a killed command has left running for this lab, and say so."""
-    if ended := leftovers.end_leftovers(state.directory):
-        state.progress.say(f"Ended what a killed command had left running: process {', '.join(map(str, ended))}")
+    if ended := leftovers.end_leftovers(run.directory):
+        run.progress.say(f"Ended what a killed command had left running: process {', '.join(map(str, ended))}")
 
 
 @contextmanager

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn
 
-from provision.config import Lab
 from provision.core.errors import HostError, InputError
 from provision.hosts.login import become_ssh
-from provision.pipeline.run import RunState
+from provision.pipeline.run import Run
 
 
-def ssh(lab: Lab, state: RunState, host: str, command: Sequence[str]) -> NoReturn:
+def ssh(run: Run, host: str, command: Sequence[str]) -> NoReturn:
     """Become `ssh` to a host of the lab, whose exit code is then the command's."""
-    if host not in (names := [entry.name for entry in lab.hosts]):
+    if host not in (names := [entry.name for entry in run.lab.hosts]):
         raise InputError(f"The lab has no host '{host}'", remedy=f"Its hosts: {', '.join(names)}")
-    state.machines = state.provider.machines(lab)
-    become_ssh(state.machine(host), command)
+    run.machines = run.provider.machines(run.lab)
+    become_ssh(run.machine(host), command)
 
 
-def kubeconfig(state: RunState) -> str:
+def kubeconfig(run: Run) -> str:
     """The path of the lab's kubeconfig; raises HostError when there is none yet."""
-    path = state.directory.kubeconfig
+    path = run.directory.kubeconfig
     if not path.exists():
         raise HostError("There is no kubeconfig yet", where=str(path), remedy="Run `mcastlab up`")
     return str(path)

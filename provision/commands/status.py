@@ -15,29 +15,31 @@ from provision.core.errors import McastlabError
 from provision.core.progress import console
 from provision.hosts.machine import Machine
 from provision.hosts.remote import Remotes
-from provision.networks import attacher, attachments, tenants
-from provision.pipeline.run import RunState
+from provision.networks import attachments, tenants
+from provision.networks.attacher import known_attacher
+from provision.pipeline.run import Run
 
 
-def status(lab: Lab, state: RunState, *, as_json: bool) -> None:
+def status(run: Run, *, as_json: bool) -> None:
     """Print what the provider and the cluster know about the lab now."""
-    facts = gather(lab, state)
+    facts = gather(run)
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
         console().print(table(facts))
 
 
-def gather(lab: Lab, state: RunState) -> dict[str, Any]:
+def gather(run: Run) -> dict[str, Any]:
     """Lab, provider, attacher, hosts, nodes and networks; `cluster_error` where the API server does not answer."""
-    rows = {row.name: row for row in state.provider.status(lab)}
-    machines = state.provider.machines(lab)
+    lab, found = run.lab, run.provider.status(run.lab)
+    states = {row.name: row.state for row in found}
+    machines = [row.machine for row in found if row.machine]
     facts: dict[str, Any] = {
         "lab": lab.name,
-        "provider": state.provider.name,
-        "attacher": attacher.known(lab).name,
+        "provider": run.provider.name,
+        "attacher": known_attacher(lab).name,
         "hosts": [
-            {"name": host.name, "role": host.role, "address": str(host.address), "state": rows[host.name].state}
+            {"name": host.name, "role": host.role, "address": str(host.address), "state": states[host.name]}
             for host in lab.hosts
         ],
         "nodes": [],
@@ -48,11 +50,11 @@ def gather(lab: Lab, state: RunState) -> dict[str, Any]:
         "lan_is_management": _lan_is_management(lab, machines),
         "cluster_error": "",
     }
-    if not state.directory.kubeconfig.exists():
-        facts["cluster_error"] = state.progress.typed.completed("no kubeconfig: `mcastlab up` has not got that far")
+    if not run.directory.kubeconfig.exists():
+        facts["cluster_error"] = run.progress.typed.completed("no kubeconfig: `mcastlab up` has not got that far")
         return facts
     try:
-        kube = Kube(state.directory.kubeconfig)
+        kube = Kube(run.directory.kubeconfig)
         facts["nodes"] = [{"name": node.name, "ready": node.ready, "version": node.version} for node in kube.nodes()]
         facts["networks"] = [{"namespace": nad.namespace, "name": nad.name} for nad in kube.network_attachments()]
     except McastlabError as error:

@@ -12,10 +12,10 @@ from provision.core.errors import ChecksFailed, InputError, McastlabError
 from provision.core.lock import lab_lock
 from provision.core.progress import Progress
 from provision.core.typed import Typed
-from provision.networks import attacher
+from provision.networks.attacher import choose_attacher
 from provision.pipeline import order as pipeline
 from provision.pipeline.publish import publish
-from provision.pipeline.run import RunState
+from provision.pipeline.run import Run
 
 
 def what_next(lab: Lab, typed: Typed) -> list[tuple[str, str]]:
@@ -30,28 +30,27 @@ def what_next(lab: Lab, typed: Typed) -> list[tuple[str, str]]:
     ]
 
 
-def up(lab: Lab, state: RunState, *, dry_run: bool, json: Path | None, junit: Path | None) -> None:
+def up(run: Run, *, dry_run: bool, json: Path | None, junit: Path | None) -> None:
     """Bring the lab up; on failure collect the logs before the error is passed on."""
     if dry_run:
-        for name, plan in pipeline.plan(lab, state):
-            print(f"{name:<11} would {state.progress.typed.completed(plan)}")
+        for name, plan in pipeline.plan(run):
+            print(f"{name:<11} would {run.progress.typed.completed(plan)}")
         return
-    progress = state.progress
-    with lab_lock(state.directory, lab.name, "up"):
-        choice = state.attacher = attacher.choose(lab)
-        end_leftovers(state)
+    lab, progress = run.lab, run.progress
+    with lab_lock(run.directory, lab.name, "up"):
+        choice = run.attacher = choose_attacher(lab)
+        end_leftovers(run)
         progress.say(f"Lab '{lab.name}': attacher {choice.name} ({choice.reason})")
         try:
-            pipeline.up(lab, state)
+            pipeline.up(run)
         except InputError:
             raise
         except McastlabError as error:
-            _collect_after_failure(lab, state, error)
+            _collect_after_failure(run, error)
             raise
         finally:
-            state.withdraw_early()
-            if state.results:
-                publish(lab, state, json, junit)
+            if run.results:
+                publish(run, json, junit)
     _say_what_next(lab, progress)
 
 
@@ -63,8 +62,8 @@ def _say_what_next(lab: Lab, progress: Progress) -> None:
         progress.say(f"  {command:<{width}}  {what}")
 
 
-def _collect_after_failure(lab: Lab, state: RunState, error: McastlabError) -> None:
-    if isinstance(error, ChecksFailed) or state.machines:
-        directory = state.directory.logs / time.strftime("failed-%Y%m%d-%H%M%S")
-        collect(lab, state, directory)
-        state.progress.say(f"Logs of this failure: {directory}")
+def _collect_after_failure(run: Run, error: McastlabError) -> None:
+    if isinstance(error, ChecksFailed) or run.machines:
+        directory = run.directory.logs / time.strftime("failed-%Y%m%d-%H%M%S")
+        collect(run, directory)
+        run.progress.say(f"Logs of this failure: {directory}")

@@ -10,6 +10,7 @@ from provision.config import Host, Lab
 from provision.core.errors import HostError
 from provision.core.paths import BUNDLE_DIR
 from provision.hosts.connect import openssh_options
+from provision.hosts.facts import NodeFacts
 from provision.hosts.machine import Machine
 from provision.networks.attacher import Attacher
 from provision.networks.tenants import policy
@@ -17,8 +18,8 @@ from provision.networks.tenants import policy
 _GROUPS = {"control-plane": "control_plane", "source": "sources"}
 
 
-def variables(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any], choice: Attacher) -> dict[str, Any]:
-    """The variables of all hosts; `bundle` is the content of bundle.json, `node` the provider's node_facts.
+def variables(lab: Lab, bundle: Mapping[str, Any], node: NodeFacts | None, choice: Attacher) -> dict[str, Any]:
+    """The variables of all hosts; `bundle` is the content of bundle.json, `node` what the provider knows of all hosts.
 
     Addresses are text. Without IPv6, hosts have the empty text for `address6`; the subnets stay, unused.
     """
@@ -38,7 +39,7 @@ def variables(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any], choi
         "mcastlab_multus_archive": str(choice.image.archive) if choice.image else "",
         "mcastlab_bundle": dict(bundle),
         "mcastlab_bundle_dir": BUNDLE_DIR,
-        **({"mcastlab_node": dict(node)} if node else {}),  # without it, the playbooks look at each host
+        **({"mcastlab_node": node.variables()} if node else {}),  # without it, the playbooks look at each host
         "mcastlab_tenants": policy(lab),
         "mcastlab_multicast_group": str(lab.multicast.group),
         "mcastlab_multicast_memberships": lab.multicast.memberships,
@@ -58,7 +59,7 @@ def inventory(
     lab: Lab,
     machines: Sequence[Machine],
     bundle: Mapping[str, Any],
-    node: Mapping[str, Any],
+    node: NodeFacts | None,
     choice: Attacher,
     bundle_source: str = "",
 ) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def inventory(
     return made
 
 
-def preview(lab: Lab, bundle: Mapping[str, Any], node: Mapping[str, Any], choice: Attacher) -> dict[str, Any]:
+def preview(lab: Lab, bundle: Mapping[str, Any], node: NodeFacts | None, choice: Attacher) -> dict[str, Any]:
     """The inventory of a lab that does not run: all but the SSH endpoints."""
     return _whole(lab, {}, bundle, node, choice)
 
@@ -87,7 +88,7 @@ def _whole(
     lab: Lab,
     endpoints: Mapping[str, dict[str, Any]],
     bundle: Mapping[str, Any],
-    node: Mapping[str, Any],
+    node: NodeFacts | None,
     choice: Attacher,
 ) -> dict[str, Any]:
     groups: dict[str, dict[str, Any]] = {group: {"hosts": {}} for group in _GROUPS.values()}

@@ -13,16 +13,17 @@ from provision.configure.inventory import host_variables, variables
 from provision.core.errors import InputError
 from provision.core.paths import ROOT
 from provision.core.templating import evaluate, render_file, shown
-from provision.networks import attacher
+from provision.hosts.facts import NodeFacts
+from provision.networks.attacher import Attacher
 
 Values = Mapping[str, Any]
 
 
-def kubeadm(lab: Lab, bundle: Values, node: Values) -> str:
+def kubeadm(lab: Lab, bundle: Values, node: NodeFacts | None, choice: Attacher) -> str:
     """kubeadm's configuration: the role's own template with the variables that playbooks/group_vars gives it."""
     role, given = ROOT / "roles" / "kubernetes", ROOT / "playbooks" / "group_vars" / "all.yml"
     host = lab.control_plane
-    values = {**variables(lab, bundle, node, attacher.choose(lab)), **host_variables(lab, host)}
+    values = {**variables(lab, bundle, node, choice), **host_variables(lab, host)}
     values |= {"inventory_hostname": host.name, "group_names": ["control_plane"]}
     values |= evaluate({k: v for k, v in _yaml_file(given).items() if k.startswith("kubernetes_")}, values, given)
     defaults = role / "defaults" / "main.yml"

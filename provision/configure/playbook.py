@@ -31,6 +31,10 @@ class Recap:
     ok: Mapping[str, int]
     changed: Mapping[str, int]
 
+    @property
+    def changed_anything(self) -> bool:
+        return any(self.changed.values())
+
     def summary(self) -> str:
         return ", ".join(f"{host}: ok={self.ok[host]} changed={self.changed[host]}" for host in self.ok)
 
@@ -40,12 +44,12 @@ def play(
     inventory: Mapping[str, Any],
     state: StateDir,
     report: Callable[[str], None],
-    passing: Callable[[str], None] = lambda _task: None,
+    now: Callable[[str], None] = lambda _task: None,
 ) -> Recap:
     """Run playbooks/`playbook` on `inventory`; the whole output goes to the lab's logs.
 
     `report` gets each task that was not skipped, once a host is through with it; only then does Ansible know that.
-    `passing` gets each task when it begins.
+    `now` gets each task when it begins.
 
     Raises HostError naming the task, the host and the module's message when a task fails.
     """
@@ -59,7 +63,7 @@ def play(
         if task := _TASK.match(text):
             report(task[1])
         elif begun := _STARTED.match(text):
-            passing(begun[1])
+            now(begun[1])
 
     argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(state.inventory)]
     try:

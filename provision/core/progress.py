@@ -59,11 +59,11 @@ class Progress:
 
     def report(self, line: str) -> None:
         """A step inside the running stage: replaced by the next one on a terminal, a line of its own elsewhere."""
-        self.passing(line)
+        self.now(line)
         if self.verbosity >= Verbosity.VERBOSE or not self.console.is_terminal:
             self.say(f"    {line}")
 
-    def passing(self, line: str) -> None:
+    def now(self, line: str) -> None:
         """What runs right now, for the list on a terminal; never a line of its own."""
         self._detail = line
         if self._live:

@@ -34,7 +34,7 @@ class Wanted:
         """Write it as an archive of its own, and tell how much of it is done."""
         with opened(self.source.file, self.source.called) as archive:
             archive.write(self.image, self.names, _Told(self, progress, target))
-        progress.passing(f"{self.names[0]}: containerd unpacks it")
+        progress.now(f"{self.names[0]}: containerd unpacks it")
 
 
 def read(name: str, called: str, scratch: ExitStack, progress: Progress) -> list[Wanted]:
@@ -77,5 +77,5 @@ class _Told:
     target: Input
 
     def write(self, data: bytes) -> int:
-        self.progress.passing(f"{self.item.names[0]}: {self.target.sent / _MB:.0f} of {self.item.size:.0f} MB")
+        self.progress.now(f"{self.item.names[0]}: {self.target.sent / _MB:.0f} of {self.item.size:.0f} MB")
         return self.target.write(data)

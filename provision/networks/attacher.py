@@ -19,7 +19,7 @@ class Attacher:
     image: Imported | None = None
 
 
-def choose(lab: Lab) -> Attacher:
+def choose_attacher(lab: Lab) -> Attacher:
     """The attacher for `lab`: what lab.yml asks for, else Multus where its image was imported, else netattach.
 
     Raises HostError where lab.yml asks for Multus and there is no image.
@@ -41,9 +41,9 @@ def choose(lab: Lab) -> Attacher:
     return Attacher("netattach", "attacher is auto and no Multus image was imported (docs/multus.md)")
 
 
-def known(lab: Lab) -> Attacher:
-    """The attacher of a lab that is up, or goes: as `choose`, also where `up` could not have it now."""
+def known_attacher(lab: Lab) -> Attacher:
+    """The attacher of a lab that is up, or goes: as `choose_attacher`, also where `up` could not have it now."""
     try:
-        return choose(lab)
+        return choose_attacher(lab)
     except HostError:
         return Attacher(lab.cluster.attacher, "lab.yml asks for it; its image is not in the cache any more")

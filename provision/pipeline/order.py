@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from provision.config import Lab
-from provision.pipeline.run import RunState
+from provision.pipeline.run import Done, Run
 from provision.pipeline.stages.artifacts import Artifacts
 from provision.pipeline.stages.checks import Checks
 from provision.pipeline.stages.configure import Configure
@@ -21,25 +20,42 @@ class Stage(Protocol):
 
     name: str
 
-    def run(self, lab: Lab, state: RunState) -> str:
-        """Do the step and return what it found or made, in one line."""
+    def run(self, run: Run) -> Done:
+        """Do the step and return what it found or made, in one line, and whether it changed anything."""
         ...
 
-    def plan(self, lab: Lab, state: RunState) -> str:
+    def plan(self, run: Run) -> str:
         """What `run` would do, in one line, without anything running or changing."""
         ...
 
 
-STAGES: tuple[Stage, ...] = (Preflight(), Artifacts(), Machines(), Configure(), Networks(), Namespaces(), Checks())
+STAGES: tuple[Stage, ...] = (
+    Preflight(),
+    Artifacts(),
+    Machines(),
+    Configure(),
+    Networks(),
+    Namespaces(),
+    Checks(),
+)
 
 
-def up(lab: Lab, state: RunState, stages: Sequence[Stage] = STAGES) -> None:
-    """Run the stages in order; the first error ends the run and names its stage by the ✗ before it."""
-    for stage in stages:
-        with state.progress.stage(stage.name) as line:
-            line.summary = stage.run(lab, state)
+def up(run: Run, stages: Sequence[Stage] = STAGES) -> None:
+    """Run the stages in order; the first error ends the run and names its stage by the ✗ before it.
+
+    Checks that have begun are withdrawn when a stage has changed anything, and when one fails.
+    """
+    try:
+        for stage in stages:
+            with run.progress.stage(stage.name) as line:
+                done = stage.run(run)
+                line.summary = done.summary
+                if done.changed:
+                    run.withdraw_early()
+    finally:
+        run.withdraw_early()
 
 
-def plan(lab: Lab, state: RunState, stages: Sequence[Stage] = STAGES) -> list[tuple[str, str]]:
+def plan(run: Run, stages: Sequence[Stage] = STAGES) -> list[tuple[str, str]]:
     """(stage, what it would do) for every stage."""
-    return [(stage.name, stage.plan(lab, state)) for stage in stages]
+    return [(stage.name, stage.plan(run)) for stage in stages]

@@ -4,35 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provision.config import Lab
-from provision.core.errors import HostError
-from provision.pipeline.run import RunState
+from provision.pipeline.run import Run
 from provision.report import RunRecord, make_report, table, write_json, write_junit
 from provision.report.model import Artifacts, Attacher
 
 
-def record(lab: Lab, state: RunState) -> RunRecord:
-    """The record of the run that `state` belongs to; raises HostError before the artifacts are known."""
-    bundle = state.bundle
-    if bundle is None:
-        raise HostError("A report was asked for before the stage 'artifacts'")
+def record(run: Run) -> RunRecord:
+    """What is to be told of a run, once its artifacts are known."""
+    bundle = run.bundle
     return RunRecord(
-        provider=state.provider.name,
-        attacher=Attacher(name=state.attacher.name, reason=state.attacher.reason),
+        provider=run.provider.name,
+        attacher=Attacher(name=run.attacher.name, reason=run.attacher.reason),
         artifacts=Artifacts(
             source=bundle.source, reason=bundle.reason, digest=bundle.digest, versions=dict(bundle.versions)
         ),
-        stages=tuple(state.progress.stages),
-        results=tuple(state.results),
+        stages=tuple(run.progress.stages),
+        results=tuple(run.results),
     )
 
 
-def publish(lab: Lab, state: RunState, json: Path | None, junit_file: Path | None) -> None:
+def publish(run: Run, json: Path | None, junit_file: Path | None) -> None:
     """Print the report as a table and write it where the user wants it."""
-    report = make_report(lab, record(lab, state))
-    state.progress.say(table(report))
-    state.directory.reports.mkdir(mode=0o700, exist_ok=True)
-    write_json(report, state.directory.reports / "last.json")
+    report = make_report(run.lab, record(run))
+    run.progress.say(table(report))
+    run.directory.reports.mkdir(mode=0o700, exist_ok=True)
+    write_json(report, run.directory.reports / "last.json")
     if json:
         write_json(report, json)
     if junit_file:

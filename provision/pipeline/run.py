@@ -1,9 +1,10 @@
-"""What the stages of one run hand to each other; nothing of it outlives the run."""
+"""What one command on one lab knows: where the lab stands, and what the stages of `up` have filled in."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from provision.config import Lab
 from provision.core.errors import HostError, InputError
@@ -16,49 +17,68 @@ if TYPE_CHECKING:
     from provision.artifacts import Bundle
     from provision.checks.result import Result
     from provision.networks.attacher import Attacher
+    from provision.pipeline.early import EarlyChecks
+
+T = TypeVar("T")
 
 
-class Begun(Protocol):
-    """Checks that were begun beside the stages before them."""
+class Filled(Generic[T]):
+    """A part of `Run` that is filled in on the way; to ask for it before is a mistake in the order of the stages."""
 
-    def results(self) -> list[Result]:
-        """What they found."""
-        ...
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
 
-    def withdraw(self) -> None:
-        """Stop them: something has changed meanwhile."""
-        ...
+    def __get__(self, run: Run, _owner: type) -> T:
+        try:
+            found: T = vars(run)[self._name]
+        except KeyError:
+            raise AssertionError(f"'{self._name}' was asked for before any stage had made it") from None
+        return found
+
+    def __set__(self, run: Run, value: T) -> None:
+        vars(run)[self._name] = value
 
 
-@dataclass
-class RunState:
-    """Filled stage by stage: artifacts sets `bundle`, machines `machines`, configure `early`, checks `results`.
+@dataclass(frozen=True)
+class Done:
+    """What a stage did, in one line; `changed`: not all is as it was, so that checks which have begun prove nothing."""
 
-    The attacher is set once, by the command, before anything asks for it.
+    summary: str
+    changed: bool = False
+
+
+class Run:
+    """One run; nothing of it outlives the command.
+
+    The command sets `attacher`, the stages the rest: artifacts `bundle`, machines `machines`, configure `early`, checks
+    `results`.
     """
 
-    directory: StateDir
-    provider: Provider
-    progress: Progress
-    attacher: Attacher = field(init=False)
-    bundle: Bundle | None = None
-    machines: list[Machine] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
-    early: Begun | None = None
+    attacher: Filled[Attacher] = Filled()
+    bundle: Filled[Bundle] = Filled()
+
+    def __init__(self, lab: Lab, directory: StateDir, provider: Provider, progress: Progress) -> None:
+        self.lab = lab
+        self.directory = directory
+        self.provider = provider
+        self.progress = progress
+        self.machines: Sequence[Machine] = ()
+        self.results: Sequence[Result] = ()
+        self.early: EarlyChecks | None = None
 
     def withdraw_early(self) -> None:
-        """Have the checks run anew, after whatever was changed, if they have begun already."""
+        """Stop the checks that have begun, if there are any: they are run anew in their stage."""
         if self.early:
             self.early.withdraw()
             self.early = None
 
-    def find(self, lab: Lab) -> None:
+    def find(self) -> None:
         """Find the machines of a lab that is up again; raises HostError, naming what does not run, when it is not."""
-        self.machines = self.provider.machines(lab)
-        missing = sorted({host.name for host in lab.hosts} - {machine.name for machine in self.machines})
+        self.machines = self.provider.machines(self.lab)
+        missing = sorted({host.name for host in self.lab.hosts} - {machine.name for machine in self.machines})
         if missing or not self.directory.kubeconfig.exists():
             raise HostError(
-                f"Lab '{lab.name}' is not up" + (f": no running host {', '.join(missing)}" if missing else ""),
+                f"Lab '{self.lab.name}' is not up" + (f": no running host {', '.join(missing)}" if missing else ""),
                 remedy="Run `mcastlab up`",
             )
 
@@ -69,18 +89,3 @@ class RunState:
                 return machine
         names = ", ".join(f"'{machine.name}'" for machine in self.machines) or "none"
         raise InputError(f"Host '{name}' is not running", remedy=f"Hosts that run: {names}; `mcastlab up` starts all")
-
-
-def make_provider(lab: Lab, directory: StateDir) -> Provider:
-    """The provider that lab.yml or the command line names."""
-    if lab.provider == "ssh":
-        from provision.providers.ssh.provider import SshProvider
-
-        return SshProvider(lab, directory)
-    if lab.provider == "vagrant":
-        from provision.providers.vagrant.provider import VagrantProvider
-
-        return VagrantProvider(lab, directory)
-    from provision.providers.podman.provider import PodmanProvider
-
-    return PodmanProvider(lab, directory)

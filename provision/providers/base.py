@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from provision.artifacts import Images
 from provision.config import Lab
 from provision.core.errors import McastlabError
+from provision.hosts.facts import NodeFacts
 from provision.hosts.machine import Machine
 
 
 @dataclass(frozen=True)
 class MachineStatus:
-    """What a provider knows of one host, running or not; `state` is in the provider's own words."""
+    """What a provider knows of one host, running or not; `state` is in the provider's own words.
+
+    `machine` is where it answers, or where it would; None where nobody can say."""
 
     name: str
     state: str
     detail: str = ""
+    machine: Machine | None = None
 
 
 class Provider(Protocol):
@@ -30,6 +35,11 @@ class Provider(Protocol):
 
     name: str
     existing: bool
+
+    @property
+    def images(self) -> Images | None:
+        """Where the image is kept that hosts are made of; None where they are made of none."""
+        ...
 
     def preflight(self, lab: Lab) -> list[McastlabError]:
         """Every reason why `up` could not work here, without changing anything."""
@@ -43,10 +53,10 @@ class Provider(Protocol):
         """The machines that run now."""
         ...
 
-    def node_facts(self) -> dict[str, Any]:
-        """What the roles must know of the hosts' kernel: in_container, cgroup_version (1 or 2), sys_resource.
+    def node_facts(self) -> NodeFacts | None:
+        """What the roles must know of the hosts' kernel.
 
-        Empty for hosts that are not all alike: the playbooks then look at each.
+        None for hosts that are not all alike: the playbooks then look at each.
         """
         ...
 

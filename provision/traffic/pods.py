@@ -80,7 +80,7 @@ class CheckPods:
         return PodPlace(self._pods, namespace, full_name, interface)
 
     @property
-    def settled(self) -> bool:
+    def all_running(self) -> bool:
         """Whether pods were started and none is on its way any more."""
         with self._lock:
             return bool(self._names) and not self._starting

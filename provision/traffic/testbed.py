@@ -14,7 +14,8 @@ from provision.cluster.pods import Pods
 from provision.config import Lab
 from provision.core.errors import HostError
 from provision.core.typed import Typed
-from provision.hosts.remote import Remote, Remotes
+from provision.hosts.facts import emulated
+from provision.hosts.remote import Remotes
 from provision.multicast.detect import Detection, detect, wait_until_detected
 from provision.traffic.bystander import Bystander, listen_argv
 from provision.traffic.iperf import DEFAULT_PORT
@@ -43,7 +44,6 @@ _POLICY_STREAMS = (
     "ssm6",
 )
 _POLICY_PORT = 7001
-_ASK_SECONDS = 120.0
 BRIDGE = "cni0"  # the pod network's on a node of a lab
 
 
@@ -183,12 +183,6 @@ class Testbed:
             self.made.close(one_by_one=not in_a_hurry and self.emulated)
         finally:
             self.rooms.close()
-
-
-def emulated(host: Remote) -> bool:
-    """Whether its processors are, by QEMU without the hardware's help: all takes ten times as long there."""
-    # "kvm" where the hardware helps; containers and metal have other names yet.
-    return host.run(["systemd-detect-virt"], _ASK_SECONDS, check=False).stdout.strip() == "qemu"
 
 
 def neighbour(group: IPv4Address, index: int) -> IPv4Address:

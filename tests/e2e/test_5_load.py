@@ -37,9 +37,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def node(lab: CliLab) -> Iterator[NodeImages]:
-    described, state = open_lab(Typed(lab.folder / "lab.yml"))
-    state.find(described)
-    with Remotes(state.machines) as remotes:
+    run = open_lab(Typed(lab.folder / "lab.yml"))
+    run.find()
+    with Remotes(run.machines) as remotes:
         yield NodeImages(remotes.get("k8s"))
 
 
@@ -143,7 +143,7 @@ def test_what_to_type_next_works_when_it_is_pasted_elsewhere(lab: CliLab, app: P
     typed = Typed(lab.folder / "lab.yml")
     env = {**os.environ, "PATH": f"{MCASTLAB.parent}:{os.environ['PATH']}", "COLUMNS": "200"}
     shown = {}
-    for command, _ in what_next(open_lab(typed)[0], typed)[:-1]:
+    for command, _ in what_next(open_lab(typed).lab, typed)[:-1]:
         line = command.replace("IMAGE", str(app)).replace(" check ", " check nodes-ready ")
         argv = ["bash", "-ec", f"{line}; echo $KUBECONFIG"]
         done = subprocess.run(argv, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=True)

@@ -12,6 +12,7 @@ from provision import config
 from provision.cluster import manifests
 from provision.commands import render
 from provision.config import Lab
+from provision.hosts.facts import VIRTUAL, NodeFacts
 from tests.golden_files import compare
 
 HERE = Path(__file__).parent
@@ -28,9 +29,9 @@ BUNDLE: dict[str, Any] = {
     },
 }
 # Each lab on another kind of machine: in a container with cgroup v1 and few rights, and without any concession.
-LABS: dict[str, tuple[Path | None, dict[str, Any]]] = {
-    "spectric": (None, {"cgroup_version": 1, "sys_resource": False, "in_container": True}),
-    "second": (HERE / "second-lab.yml", {"cgroup_version": 2, "sys_resource": True, "in_container": False}),
+LABS: dict[str, tuple[Path | None, NodeFacts]] = {
+    "spectric": (None, NodeFacts(in_container=True, from_image=True, cgroup_version=1, sys_resource=False)),
+    "second": (HERE / "second-lab.yml", VIRTUAL),
 }
 RENDERED = [(lab, kind) for lab in LABS for kind in render.KINDS]
 PODS: dict[str, dict[str, Any]] = {
@@ -47,7 +48,7 @@ def lab_of(name: str) -> Lab:
 
 @pytest.mark.parametrize(("lab", "kind"), RENDERED)
 def test_what_is_rendered(lab: str, kind: str) -> None:
-    text = render.render(kind, lab_of(lab), bundle=BUNDLE, node=LABS[lab][1])
+    text = render.render(kind, render.Given(lab_of(lab), bundle=BUNDLE, node=LABS[lab][1]))
     list(yaml.safe_load_all(text))
     compare(text, HERE / f"{lab}.{kind}.yml")
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from provision import artifacts
-from provision.config import Lab
-from provision.pipeline.run import RunState
-from provision.providers.podman.cli import Podman
+from provision.pipeline.run import Done, Run
 
 
 class Artifacts:
     name = "artifacts"
 
-    def run(self, lab: Lab, state: RunState) -> str:
-        state.bundle = artifacts.ensure(state.progress.report, Podman())
-        return f"{state.bundle.source}: {state.bundle.reason}"
+    def run(self, run: Run) -> Done:
+        run.bundle = artifacts.ensure(run.progress.report, run.provider.images)
+        return Done(f"{run.bundle.source}: {run.bundle.reason}")
 
-    def plan(self, lab: Lab, state: RunState) -> str:
+    def plan(self, run: Run) -> str:
         return artifacts.plan()

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from provision.cluster.api import Kube
-from provision.config import Lab
 from provision.networks.manifests import multicast, namespaces, networks
-from provision.pipeline.run import RunState
+from provision.pipeline.run import Done, Run
 
 
 class Networks:
     name = "networks"
 
-    def run(self, lab: Lab, state: RunState) -> str:
-        kube = Kube(state.directory.kubeconfig)
+    def run(self, run: Run) -> Done:
+        lab, kube = run.lab, Kube(run.directory.kubeconfig)
         applied = [kube.apply(manifest) for manifest in [*namespaces(lab), *networks(lab), *multicast(lab)]]
-        if any(item.change != "unchanged" for item in applied):
-            state.withdraw_early()
-        return ", ".join(str(item) for item in applied) or "none"
+        changed = any(item.change != "unchanged" for item in applied)
+        return Done(", ".join(str(item) for item in applied) or "none", changed)
 
-    def plan(self, lab: Lab, state: RunState) -> str:
-        names = [f"{namespace}/{network.name}" for network in lab.networks for namespace in network.namespaces]
+    def plan(self, run: Run) -> str:
+        names = [f"{namespace}/{network.name}" for network in run.lab.networks for namespace in network.namespaces]
         return f"apply NetworkAttachmentDefinitions: {', '.join(names) or 'none'}"

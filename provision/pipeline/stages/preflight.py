@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from provision.config import Lab
 from provision.core.errors import Problems
-from provision.pipeline.run import RunState
+from provision.pipeline.run import Done, Run
 
 
 class Preflight:
     name = "preflight"
 
-    def run(self, lab: Lab, state: RunState) -> str:
+    def run(self, run: Run) -> Done:
         """Raises Problems with all that was found."""
-        if problems := state.provider.preflight(lab):
+        if problems := run.provider.preflight(run.lab):
             raise Problems(problems)
-        if state.provider.existing:
-            return f"{', '.join(host.name for host in lab.hosts)} can be the lab's hosts"
-        return f"this machine can run the lab by {state.provider.name}"
+        if run.provider.existing:
+            return Done(f"{', '.join(host.name for host in run.lab.hosts)} can be the lab's hosts")
+        return Done(f"this machine can run the lab by {run.provider.name}")
 
-    def plan(self, lab: Lab, state: RunState) -> str:
-        what = "the hosts" if state.provider.existing else "this machine"
-        return f"probe {what} for what {state.provider.name} needs"
+    def plan(self, run: Run) -> str:
+        what = "the hosts" if run.provider.existing else "this machine"
+        return f"probe {what} for what {run.provider.name} needs"

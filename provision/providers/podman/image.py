@@ -24,8 +24,9 @@ from provision.configure.inventory import inventory
 from provision.core.lock import FileLock, held
 from provision.core.paths import ROOT, StateDir, cache_dir
 from provision.core.run import as_root, run
+from provision.hosts.facts import NodeFacts
 from provision.hosts.machine import Machine
-from provision.networks.attacher import known
+from provision.networks.attacher import known_attacher
 from provision.providers.podman.cli import Podman
 
 LABEL = "mcastlab.image"
@@ -72,7 +73,7 @@ class NodeMaker(Protocol):
 
     def down(self, lab: Lab) -> list[str]: ...
 
-    def node_facts(self) -> dict[str, Any]: ...
+    def node_facts(self) -> NodeFacts: ...
 
     def container(self, host: Host) -> str: ...
 
@@ -85,7 +86,7 @@ def ensure(maker: NodeMaker, base: str, bundle: Path, report: Report) -> NodeIma
     Raises HostError or CommandError where it cannot be made, WaitError where another process takes too long.
     """
     podman = maker.podman
-    key = key_of(base=base, bundle=bundle.name, facts=maker.node_facts(), files=_digests(), lab=_LAB)
+    key = key_of(base=base, bundle=bundle.name, facts=maker.node_facts().variables(), files=_digests(), lab=_LAB)
     found = NodeImage(f"{_REPOSITORY}:{key}", f"mcastlab-image-{key}")
     if not _there(podman, found):
         with held(_lock_file(), "node image", report, _WAIT_SECONDS):
@@ -117,7 +118,7 @@ def _make(maker: NodeMaker, found: NodeImage, base: str, bundle: Path, report: R
     try:
         machines = maker.up(lab, base, bundle, report)
         document = json.loads((bundle / "bundle.json").read_text())
-        hosts = inventory(lab, machines, document, maker.node_facts(), known(lab))
+        hosts = inventory(lab, machines, document, maker.node_facts(), known_attacher(lab))
         ansible.play("node_image.yml", hosts, maker.state, report)
         container = maker.container(lab.control_plane)
         podman.run(["exec", container, "sh", "-c", _FORGET])

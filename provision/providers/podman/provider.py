@@ -14,6 +14,7 @@ from provision.config import Host, Lab
 from provision.core.errors import HostError, InputError, McastlabError
 from provision.core.files import read_whole, write_whole
 from provision.core.paths import BUNDLE_DIR, StateDir, cache_dir
+from provision.hosts.facts import NodeFacts
 from provision.hosts.machine import Machine
 from provision.providers.base import MachineStatus
 from provision.providers.podman import image as podman_image
@@ -40,7 +41,7 @@ class PodmanProvider:
     def __init__(self, lab: Lab, state: StateDir, podman: Podman | None = None, *, prepared: bool = True) -> None:
         """With `prepared`, nodes start from an image that the roles have been at."""
         self.state = state
-        self.podman = podman or Podman()
+        self.podman = self.images = podman or Podman()
         self.prepared = prepared
         self.prefix = f"mcastlab-{lab.name}"
         self._ports = LanPorts(self.podman, f"{self.prefix}-lan")
@@ -86,15 +87,15 @@ class PodmanProvider:
         return machines
 
     def machines(self, lab: Lab) -> list[Machine]:
-        running = {name for name, item in self.containers(lab).items() if item["State"] == "running"}
-        return [self._machine(lab, host) for host in lab.hosts if self.container(host) in running]
+        return [row.machine for row in self.status(lab) if row.machine]
 
     def status(self, lab: Lab) -> list[MachineStatus]:
         found = self.containers(lab)
         rows = []
         for host in lab.hosts:
-            item = found.get(self.container(host))
-            rows.append(MachineStatus(host.name, item["State"] if item else "absent", item["Status"] if item else ""))
+            item = found.get(self.container(host), {"State": "absent", "Status": ""})
+            machine = self._machine(lab, host) if item["State"] == "running" else None
+            rows.append(MachineStatus(host.name, item["State"], item["Status"], machine))
         return rows
 
     def down(self, lab: Lab) -> list[str]:
@@ -153,11 +154,15 @@ class PodmanProvider:
         """The names of the lab's bridges on this machine, whether they are there or not."""
         return frozenset(bridge_name(f"{self.prefix}-{kind}") for kind in ("mgmt", "lan"))
 
-    def node_facts(self) -> dict[str, Any]:
+    def node_facts(self) -> NodeFacts:
         """What the roles must know of the kernel under these hosts."""
-        facts = self.podman.facts
-        kernel = {"cgroup_version": facts.cgroup_version, "sys_resource": facts.sys_resource}
-        return {"in_container": True, "from_image": True, **kernel}
+        kernel = self.podman.facts
+        return NodeFacts(
+            in_container=True,
+            from_image=True,
+            cgroup_version=kernel.cgroup_version,
+            sys_resource=kernel.sys_resource,
+        )
 
     def _image(self, base: str, bundle: Path, report: Callable[[str], None]) -> NodeImage:
         return podman_image.ensure(self.image_maker(self.podman), base, bundle, report)
@@ -228,3 +233,8 @@ class PodmanProvider:
 def _settings(lab: Lab, host: Host) -> str:
     """What a container is made with and keeps, to be compared with what lab.yml says later."""
     return f"{host.address} {host.address6} {lab.lan.subnet} {lab.lan.subnet6} {lab.lan.interface}"
+
+
+def make(lab: Lab, directory: StateDir) -> PodmanProvider:
+    """The provider of lab.yml's `provider: podman`."""
+    return PodmanProvider(lab, directory)

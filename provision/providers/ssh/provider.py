@@ -12,7 +12,7 @@ from provision.core.errors import InputError, McastlabError, Problems
 from provision.core.paths import StateDir
 from provision.hosts.machine import Machine
 from provision.hosts.remote import Remote
-from provision.networks.attacher import known
+from provision.networks.attacher import known_attacher
 from provision.providers.base import MachineStatus
 
 _ANSWER_SECONDS = 20
@@ -24,6 +24,7 @@ class SshProvider:
 
     name = "ssh"
     existing = True
+    images = None
 
     def __init__(self, lab: Lab, state: StateDir) -> None:
         self.state = state
@@ -44,9 +45,8 @@ class SshProvider:
         """All hosts: whether one runs, only using it tells."""
         return [self._machine(lab, host) for host in lab.hosts]
 
-    def node_facts(self) -> dict[str, Any]:
-        """Empty: hosts differ, and the playbooks look at each."""
-        return {}
+    def node_facts(self) -> None:
+        """Hosts differ, and the playbooks look at each."""
 
     def status(self, lab: Lab) -> list[MachineStatus]:
         def ask(machine: Machine) -> MachineStatus:
@@ -54,8 +54,8 @@ class SshProvider:
                 with Remote(machine) as remote:
                     remote.run(["true"], _ANSWER_SECONDS)
             except McastlabError as error:
-                return MachineStatus(machine.name, "unreachable", error.problem)
-            return MachineStatus(machine.name, "running")
+                return MachineStatus(machine.name, "unreachable", error.problem, machine)
+            return MachineStatus(machine.name, "running", machine=machine)
 
         with ThreadPoolExecutor(len(lab.hosts)) as pool:
             return list(pool.map(ask, self.machines(lab)))
@@ -76,7 +76,8 @@ class SshProvider:
         ours = [machine.name for machine, name in others if name == lab.name]
         if not ours:
             return []
-        recap = ansible.play("reset.yml", inventory(lab, machines, {}, {}, known(lab)), self.state, lambda _line: None)
+        hosts = inventory(lab, machines, {}, None, known_attacher(lab))
+        recap = ansible.play("reset.yml", hosts, self.state, lambda _line: None)
         return [f"lab '{lab.name}' from host '{name}' ({recap.changed[name]} changes)" for name in ours]
 
     def logs(self, lab: Lab, directory: Path) -> None:
@@ -125,3 +126,8 @@ def _of_another(machine: Machine, holder: str) -> InputError:
         where=f"{machine.user}@{machine.address}:{machine.port}",
         remedy="Run `mcastlab down --lab FILE` with that lab's file, or take the host out of this one",
     )
+
+
+def make(lab: Lab, directory: StateDir) -> SshProvider:
+    """The provider of lab.yml's `provider: ssh`."""
+    return SshProvider(lab, directory)

@@ -35,9 +35,12 @@ class VagrantDoor(Vagrant):  # type: ignore[misc]
         super().__init__(root=str(ROOT), env={**os.environ, **_ANSWER_WHEN_ASKED, **_PYTHON, **env})
         self._report = report
 
-    def endpoints(self) -> dict[str, tuple[str, int]]:
-        """(address, port) of SSH by machine, for those that run."""
-        running = [status.name for status in self.status() if status.state == self.RUNNING]
+    def states(self) -> dict[str, str]:
+        """The state of each machine, in Vagrant's words."""
+        return {row.name: str(row.state) for row in self.status()}
+
+    def endpoints(self, running: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """(address, port) of SSH by machine, for those named, which run."""
         if not running:
             return {}
         config = paramiko.SSHConfig.from_text(self._run_vagrant_command(["ssh-config", *running]))

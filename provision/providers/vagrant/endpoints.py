@@ -18,8 +18,6 @@ from provision.providers.podman.cli import bridge_name
 from provision.providers.podman.lan import set_snooping
 from provision.providers.vagrant.networks import network_name
 
-# What the roles must know of virtual machines: Debian 12 on a kernel of their own.
-VIRTUAL = {"in_container": False, "from_image": False, "cgroup_version": 2, "sys_resource": True}
 _API_PORT = 6443
 _ONCE_MORE = "Run `vagrant up` once more"
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from provision import config
 from provision.config import Lab
 from provision.core.errors import McastlabError
 from provision.core.files import write_whole
 from provision.core.paths import StateDir
+from provision.hosts.facts import VIRTUAL, NodeFacts
 from provision.hosts.machine import Machine
 from provision.providers.base import MachineStatus
 from provision.providers.podman.cli import Podman
@@ -36,7 +36,7 @@ class VagrantProvider:
     def __init__(self, lab: Lab, state: StateDir) -> None:
         self.state = state
         self.lab = lab
-        self.podman = Podman()
+        self.podman = self.images = Podman()
 
     @cached_property
     def choice(self) -> choice.Choice:
@@ -59,33 +59,35 @@ class VagrantProvider:
             with explained():
                 VagrantDoor(environment, report).up(no_provision=True, provider=self.choice.name)
             endpoints.settle_lan(lab, self.choice.name)
-            found = self._found(lab, environment)
+            found = self._found(lab, environment, VagrantDoor(environment).states())
         endpoints.pin(self.state, found)
         return found
 
     def machines(self, lab: Lab) -> list[Machine]:
-        if not self._any:
-            return []
-        with self._environment() as environment:
-            found = self._found(lab, environment)
-        endpoints.pin(self.state, found)  # ports differ from start to start
-        return found
+        return [row.machine for row in self.status(lab) if row.machine]
 
     def status(self, lab: Lab) -> list[MachineStatus]:
         if not self._any:
             return [MachineStatus(host.name, "absent") for host in lab.hosts]
         with self._environment() as environment:
-            states = {row.name: row.state for row in VagrantDoor(environment).status()}
-        names = {VagrantDoor.NOT_CREATED: "absent"}
-        found = ((host.name, str(states.get(host.name, "absent"))) for host in lab.hosts)
-        return [MachineStatus(name, names.get(state, state), self.choice.name) for name, state in found]
+            states = VagrantDoor(environment).states()
+            found = self._found(lab, environment, states)
+        endpoints.pin(self.state, found)  # ports differ from start to start
+        machines = {machine.name: machine for machine in found}
+        return [
+            MachineStatus(host.name, _state(states, host.name), self.choice.name, machines.get(host.name))
+            for host in lab.hosts
+        ]
 
     def down(self, lab: Lab) -> list[str]:
         removed = []
         if self._any:
-            removed = [f"machine {row.name} ({self.choice.name})" for row in self.status(lab) if row.state != "absent"]
             with self._environment() as environment:
-                VagrantDoor(environment).destroy()
+                door = VagrantDoor(environment)
+                states = door.states()
+                door.destroy()
+            there = [host.name for host in lab.hosts if _state(states, host.name) != "absent"]
+            removed = [f"machine {name} ({self.choice.name})" for name in there]
         removed += remove_leftovers(self.podman, lab)
         if self._folder.name == ".vagrant":
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -96,10 +98,10 @@ class VagrantProvider:
         rows = [f"{row.name}: {row.state} {row.detail}\n" for row in self.status(lab)]
         write_whole(directory / "vagrant-status.txt", "".join(rows))
 
-    def node_facts(self) -> dict[str, Any]:
+    def node_facts(self) -> NodeFacts:
         """What the roles must know of the hosts' kernel."""
         if self.choice.name != "docker":
-            return endpoints.VIRTUAL
+            return VIRTUAL
         return PodmanProvider(self.lab, self.state, self.podman).node_facts()  # the same kernel, the same image
 
     @cached_property
@@ -134,9 +136,21 @@ class VagrantProvider:
         with podmans_socket(self.podman, report) as environment:
             yield {**own, **environment}
 
-    def _found(self, lab: Lab, environment: Mapping[str, str]) -> list[Machine]:
+    def _found(self, lab: Lab, environment: Mapping[str, str], states: Mapping[str, str]) -> list[Machine]:
         door, node = VagrantDoor(environment), lab.control_plane.name
-        places = {name: Endpoint(address, port) for name, (address, port) in door.endpoints().items()}
+        running = [name for name, state in states.items() if state == VagrantDoor.RUNNING]
+        places = {name: Endpoint(address, port) for name, (address, port) in door.endpoints(running).items()}
         if node in places:
             places[node] = dataclasses.replace(places[node], api_port=door.api_port(node, self.choice.name))
         return endpoints.machines(lab, self.state, places)
+
+
+def _state(states: Mapping[str, str], name: str) -> str:
+    """A machine's state in Vagrant's words, but for one that was never made."""
+    found = states.get(name, VagrantDoor.NOT_CREATED)
+    return "absent" if found == VagrantDoor.NOT_CREATED else found
+
+
+def make(lab: Lab, directory: StateDir) -> VagrantProvider:
+    """The provider of lab.yml's `provider: vagrant`."""
+    return VagrantProvider(lab, directory)

@@ -113,14 +113,14 @@ def test_it_has_all_that_the_contract_names(maker: Maker) -> None:
     }
     assert {"macvlan", "bridge", "host-local", "portmap"} <= {path.name for path in (bundle.path / "cni").iterdir()}
     assert [path.name for path in (bundle.path / "bpf").iterdir()] == ["policy.o"]
-    document = bundle.document()
+    document = bundle.document
     assert document["policy_object"] == {"sha256": "12ab", "compiler": "clang version 1"}
     assert document["digest"] == bundle.digest == bundle.path.name
     assert document["kubernetes_version"] == version["kubernetes"]
     assert document["etcd_tag"] == version["etcd"]
     assert document["coredns_tag"] == version["coredns"]
     assert document["image_repository"] == "localhost/mcastlab"
-    images = bundle.images()
+    images = bundle.images
     assert images["kube-apiserver"] == f"localhost/mcastlab/kube-apiserver:{version['kubernetes']}"
     assert images["pause"] == "localhost/mcastlab/pause:2.3-4_b1"
     with tarfile.open(bundle.path / "images.tar") as tar:

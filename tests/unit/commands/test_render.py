@@ -16,10 +16,13 @@ from provision.configure.kubeadm import kubeadm
 from provision.core import templating
 from provision.core.errors import HostError, InputError
 from provision.core.paths import ROOT
+from provision.hosts.facts import NodeFacts
+from provision.networks.attacher import Attacher
 from provision.networks.manifests import namespaces, networks
 
 ADMISSION = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-NODE = {"in_container": True, "cgroup_version": 2, "sys_resource": True}
+NODE = NodeFacts(in_container=True, from_image=True, cgroup_version=2, sys_resource=True)
+ATTACHER = Attacher("netattach", "a test wants it")
 # The configuration of the NetworkAttachmentDefinition in the walk-through (seed 001).
 SEED_NAD = """{
       "cniVersion": "0.3.0",
@@ -103,7 +106,7 @@ def test_a_pod_has_no_rights_unless_it_asks() -> None:
 
 def test_kubeadm_gets_what_the_playbook_would_give() -> None:
     lab, bundle = config.load(None), render.before_it_is_made()
-    documents = list(yaml.safe_load_all(kubeadm(lab, bundle, NODE)))
+    documents = list(yaml.safe_load_all(kubeadm(lab, bundle, NODE, ATTACHER)))
     assert [item["kind"] for item in documents] == [
         "InitConfiguration",
         "ClusterConfiguration",
@@ -117,7 +120,7 @@ def test_kubeadm_gets_what_the_playbook_would_give() -> None:
 def test_a_lab_named_by_digits_stays_text(tmp_path: Path) -> None:
     (tmp_path / "lab.yml").write_text("name: '007'\n")
     lab = config.load(tmp_path / "lab.yml")
-    cluster = list(yaml.safe_load_all(kubeadm(lab, render.before_it_is_made(), NODE)))[1]
+    cluster = list(yaml.safe_load_all(kubeadm(lab, render.before_it_is_made(), NODE, ATTACHER)))[1]
     assert cluster["clusterName"] == "007"
 
 
@@ -129,7 +132,8 @@ def test_everything_is_rendered_where_nothing_runs(made: bool, monkeypatch: pyte
         raise HostError("The artifacts are not made yet")
 
     monkeypatch.setattr("provision.artifacts.document", document)
-    text = "".join(render.render(kind, config.load(None)) for kind in render.KINDS)
+    given = render.Given(config.load(None))
+    text = "".join(render.render(kind, given) for kind in render.KINDS)
     kinds = [item.get("kind", "inventory") for item in yaml.safe_load_all(text)]
     assert (
         kinds[:6] == ["NetworkAttachmentDefinition", *ADMISSION, "Network", "ConfigMap", "Pod"]
@@ -140,7 +144,7 @@ def test_everything_is_rendered_where_nothing_runs(made: bool, monkeypatch: pyte
 
 def test_an_unknown_kind_is_named_with_those_there_are() -> None:
     with pytest.raises(InputError) as caught:
-        render.render("network", config.load(None))
+        render.render("network", render.Given(config.load(None)))
     assert str(caught.value) == (
         "There is nothing named 'network' to render\n"
         "  remedy: Choose one of: namespaces, networks, tenants, multicast, pods, kubeadm, inventory"

@@ -19,13 +19,14 @@ from provision.config import Lab
 from provision.configure.inventory import inventory, preview, variables
 from provision.core.errors import HostError
 from provision.core.paths import ROOT
+from provision.hosts.facts import NodeFacts
 from provision.hosts.machine import Machine
 from provision.networks.attacher import Attacher
 
 SECOND = ROOT / "tests/golden/second-lab.yml"
 BUNDLE = {"digest": "0123", "images": {"tools": "localhost/mcastlab/tools:1"}}
 CHOICE = Attacher("netattach", "a test wants it")
-NODE = {"in_container": True, "cgroup_version": 2, "sys_resource": True}
+NODE = NodeFacts(in_container=True, from_image=True, cgroup_version=2, sys_resource=True)
 
 
 def machines(lab: Lab, folder: Path = Path("/lab/.mcastlab/x")) -> list[Machine]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -97,11 +98,12 @@ def test_enabling_there_writes_nothing_and_says_so_at_once() -> None:
 def test_the_stage_makes_no_namespace_there(monkeypatch: pytest.MonkeyPatch) -> None:
     refusing = cluster({"refused": NOT_PERMITTED}, ready=0)
     monkeypatch.setattr(stage, "Kube", lambda _path: refusing)
-    lab = config.load(None)
-    listed = lab.multicast.model_copy(update={"namespaces": ("app",)})
-    state: Any = type("State", (), {"directory": type("Folder", (), {"kubeconfig": None})})
+    listed = config.load(None).multicast.model_copy(update={"namespaces": ("app",)})
+    run: Any = SimpleNamespace(
+        lab=config.load(None).model_copy(update={"multicast": listed}), directory=SimpleNamespace(kubeconfig=None)
+    )
     with pytest.raises(HostError, match="would be without effect"):
-        stage.Namespaces().run(lab.model_copy(update={"multicast": listed}), state)
+        stage.Namespaces().run(run)
 
 
 def test_a_node_that_refuses_later_ends_the_wait_at_once() -> None:

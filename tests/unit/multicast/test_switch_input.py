@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from provision import multicast
-from provision.commands import check as proving
+from provision.commands import check as command
 from provision.core.errors import InputError, McastlabError, Problems
 
 NOBODY: Any = None  # a cluster that must not be asked
@@ -38,4 +38,4 @@ def test_what_cannot_be_checked_together_is_refused_before_the_lab_is_looked_for
     names: list[str], namespace: str | None, every: bool, problem: str
 ) -> None:
     with pytest.raises(McastlabError, match=problem):
-        proving.check(NOBODY, NOBODY, names, every=every, namespace=namespace, json=None, junit=None)
+        command.check(NOBODY, names, every=every, namespace=namespace, json=None, junit=None)

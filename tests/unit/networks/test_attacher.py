@@ -39,7 +39,7 @@ def test_choice_and_reason(
     wanted: str, image: Imported | None, name: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     imported(monkeypatch, image)
-    choice = attacher.choose(lab(wanted, tmp_path))
+    choice = attacher.choose_attacher(lab(wanted, tmp_path))
     assert (choice.name, choice.reason) == (name, reason)
     assert choice.image == (image if name == "multus" else None)
 
@@ -47,12 +47,12 @@ def test_choice_and_reason(
 def test_multus_without_its_image_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imported(monkeypatch, None)
     with pytest.raises(HostError) as raised:
-        attacher.choose(lab("multus", tmp_path))
+        attacher.choose_attacher(lab("multus", tmp_path))
     assert "its image was not imported" in str(raised.value)
     assert "mcastlab artifacts import FILE.tar" in raised.value.remedy
 
 
 def test_a_lab_that_is_up_keeps_its_attacher_without_the_image(tmp_path: Path) -> None:
     """It is checked, shown and removed, which needs no image; `choose`, for `up`, refuses it."""
-    assert attacher.known(lab("multus", tmp_path)).name == "multus"
-    assert attacher.known(lab("netattach", tmp_path)) == attacher.choose(lab("netattach", tmp_path))
+    assert attacher.known_attacher(lab("multus", tmp_path)).name == "multus"
+    assert attacher.known_attacher(lab("netattach", tmp_path)) == attacher.choose_attacher(lab("netattach", tmp_path))

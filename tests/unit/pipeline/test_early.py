@@ -17,99 +17,21 @@ from provision.checks.result import failed, passed
 from provision.core.errors import ChecksFailed
 from provision.core.paths import StateDir
 from provision.core.progress import Progress
-from provision.networks.attacher import Attacher
-from provision.pipeline import early as judging
-from provision.pipeline.run import RunState
+from provision.pipeline import proof
+from provision.pipeline.early import EarlyChecks
+from provision.pipeline.run import Run
 from provision.pipeline.stages import checks as stage
 
-CHOICE = Attacher("netattach", "a test wants it")
-USUAL = [check.name for check in select(())]
+IN_UP = [check.name for check in select(())]
 
 
-class Early:
-    """EarlyChecks whose results are known."""
-
-    def __init__(self, *found: Result) -> None:
-        self.found = list(found)
-
-    def results(self) -> list[Result]:
-        return self.found
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> RunState:
-    directory = StateDir.of(tmp_path / "lab.yml", "mcastlab")
-    progress = Progress(Console(file=(tmp_path / "out").open("w"), width=100))
-    made = RunState(directory, provider=None, progress=progress)  # type: ignore[arg-type]
-    made.attacher = CHOICE
-    return made
-
-
-@pytest.fixture
-def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names that the stage has judged by itself; the last one of all fails."""
-    names: list[str] = []
-
-    def judge(_lab: Any, _state: Any, wanted: list[str]) -> list[Result]:
-        names.extend(wanted)
-        return [Result.of(name, failed("no") if name == USUAL[-1] else passed("yes"), 1) for name in wanted]
-
-    monkeypatch.setattr(stage, "judge", judge)
-    return names
-
-
-def run(state: RunState, *early: Result) -> None:
-    state.early = Early(*early)  # type: ignore[assignment]
-    lab: Any = None
-    stage.Checks().run(lab, state)
-
-
-def good(*names: str) -> list[Result]:
-    return [Result.of(name, passed("early"), 1) for name in names]
-
-
-def test_what_holds_is_not_run_again(state: RunState, judged: list[str]) -> None:
-    run(state, *good(*reversed(USUAL)))
-    assert judged == []
-    assert [result.name for result in state.results] == USUAL
-
-
-def test_what_is_missing_is_run_and_all_are_in_order(state: RunState, judged: list[str]) -> None:
-    run(state, *good(USUAL[-1], USUAL[1]))
-    assert sorted(judged) == sorted({*USUAL} - {USUAL[-1], USUAL[1]})
-    assert [result.name for result in state.results] == USUAL
-
-
-def test_without_early_checks_all_are_run_and_what_fails_twice_has_failed(state: RunState, judged: list[str]) -> None:
-    with pytest.raises(ChecksFailed, match=f"1 of {len(USUAL)} checks failed: {USUAL[-1]}"):
-        stage.Checks().run(None, state)  # type: ignore[arg-type]
-    assert sorted(judged) == sorted([*USUAL, USUAL[-1]])
-    assert state.results[-1].reason == "no"
-
-
-def test_what_holds_at_the_second_attempt_says_what_it_was_at_the_first(
-    state: RunState, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attempts = iter([failed("Only 420 of 449"), passed("449 of 449")])
-    monkeypatch.setattr(stage, "judge", lambda *_: [Result.of(USUAL[-1], next(attempts), 1)])
-    run(state, *good(*USUAL[:-1]))
-    assert state.results[-1].status == "passed"
-    assert state.results[-1].reason == "449 of 449 (at the second attempt; at the first: Only 420 of 449)"
-
-
-def test_pods_that_stay_are_a_failure_here_too(state: RunState, judged: list[str]) -> None:
-    with pytest.raises(ChecksFailed, match=CLEAN_UP):
-        run(state, *good(*USUAL), Result.of(CLEAN_UP, failed("still there"), 1))
-    assert judged == []
-
-
-class Run:
+class Begun:
     """A CheckRun that has ended."""
 
     def __init__(self, *results: Result) -> None:
         self._results = results
         self.cancelled = False
-        self.settled = True
+        self.pods_running = True
 
     def results(self, on_result: Callable[[Result], None]) -> list[Result]:
         for result in self._results:
@@ -120,55 +42,134 @@ class Run:
         self.cancelled = True
 
 
-def early(monkeypatch: pytest.MonkeyPatch, state: RunState, begun: Run | None) -> judging.EarlyChecks:
-    monkeypatch.setattr(judging.EarlyChecks, "_begin", lambda _self, _lab: begun)
-    lab: Any = SimpleNamespace()
-    return judging.EarlyChecks(lab, state)
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    lab: Any = SimpleNamespace(control_plane=SimpleNamespace(name="k8s"))
+    provider: Any = None
+    progress = Progress(Console(file=(tmp_path / "out").open("w"), width=100))
+    return Run(lab, StateDir.of(tmp_path / "lab.yml", "mcastlab"), provider, progress)
 
 
-def test_a_failure_beside_other_stages_is_told_and_judged_once_more_alone(
-    monkeypatch: pytest.MonkeyPatch, state: RunState, judged: list[str], tmp_path: Path
+def early(begun: Begun | None, told: Callable[[Result], None] = lambda _: None) -> EarlyChecks:
+    known: Any = begun
+    return EarlyChecks(lambda _opened: known, told)
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names that the stage has run by itself; the last one of all fails."""
+    names: list[str] = []
+
+    def run_checks(_run: Run, wanted: list[str]) -> list[Result]:
+        names.extend(wanted)
+        return [Result.of(name, failed("no") if name == IN_UP[-1] else passed("yes"), 1) for name in wanted]
+
+    monkeypatch.setattr(stage, "run_checks", run_checks)
+    return names
+
+
+def prove(run: Run, *found: Result) -> None:
+    run.early = early(Begun(*found))
+    stage.Checks().run(run)
+
+
+def good(*names: str) -> list[Result]:
+    return [Result.of(name, passed("early"), 1) for name in names]
+
+
+def test_what_holds_is_not_run_again(run: Run, ran: list[str]) -> None:
+    prove(run, *good(*reversed(IN_UP)))
+    assert ran == []
+    assert [result.name for result in run.results] == IN_UP
+
+
+def test_what_is_missing_is_run_and_all_are_in_order(run: Run, ran: list[str]) -> None:
+    prove(run, *good(IN_UP[-1], IN_UP[1]))
+    assert sorted(ran) == sorted({*IN_UP} - {IN_UP[-1], IN_UP[1]})
+    assert [result.name for result in run.results] == IN_UP
+
+
+def test_without_early_checks_all_are_run_and_what_fails_twice_has_failed(run: Run, ran: list[str]) -> None:
+    with pytest.raises(ChecksFailed, match=f"1 of {len(IN_UP)} checks failed: {IN_UP[-1]}"):
+        stage.Checks().run(run)
+    assert sorted(ran) == sorted([*IN_UP, IN_UP[-1]])
+    assert run.results[-1].reason == "no"
+
+
+def test_what_holds_at_the_second_attempt_says_what_it_was_at_the_first(
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = Result.of(USUAL[1], failed("slow"), 1)
+    attempts = iter([failed("Only 420 of 449"), passed("449 of 449")])
+    monkeypatch.setattr(stage, "run_checks", lambda *_: [Result.of(IN_UP[-1], next(attempts), 1)])
+    prove(run, *good(*IN_UP[:-1]))
+    assert run.results[-1].status == "passed"
+    assert run.results[-1].reason == "449 of 449 (at the second attempt; at the first: Only 420 of 449)"
+
+
+def test_pods_that_stay_are_a_failure_here_too(run: Run, ran: list[str]) -> None:
+    with pytest.raises(ChecksFailed, match=CLEAN_UP):
+        prove(run, *good(*IN_UP), Result.of(CLEAN_UP, failed("still there"), 1))
+    assert ran == []
+
+
+def test_a_failure_beside_other_stages_is_told_and_run_once_more_alone(run: Run, ran: list[str]) -> None:
+    bad = Result.of(IN_UP[1], failed("slow"), 1)
     stuck = Result.of(CLEAN_UP, failed("still there"), 1)
-    told = early(monkeypatch, state, Run(*good("nodes-ready"), bad, stuck)).results()
-    assert [result.name for result in told] == ["nodes-ready", USUAL[1], CLEAN_UP]
-    state.early = early(monkeypatch, state, Run(*good(USUAL[0], *USUAL[2:]), bad))
-    state.early.head_start()
-    stage.Checks().run(None, state)  # type: ignore[arg-type]
-    assert judged == [USUAL[1]]
-    assert state.results[1].reason == "yes (at the second attempt; at the first: slow)"
-    state.progress.console.file.flush()
-    assert re.search(f"✗ {USUAL[1]} .* slow", (tmp_path / "out").read_text())
+    told: list[Result] = []
+    found = early(Begun(*good("nodes-ready"), bad, stuck), told.append).results()
+    assert [result.name for result in found] == ["nodes-ready", IN_UP[1], CLEAN_UP]
+    assert told == found
+    prove(run, *good(IN_UP[0], *IN_UP[2:]), bad)
+    assert ran == [IN_UP[1]]
+    assert run.results[1].reason == "yes (at the second attempt; at the first: slow)"
 
 
-def test_where_there_is_no_cluster_nothing_is_begun(monkeypatch: pytest.MonkeyPatch, state: RunState) -> None:
-    found = early(monkeypatch, state, None)
+def test_results_are_told_with_their_mark(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    checks = Begun(Result.of(IN_UP[1], failed("slow"), 1))
+    monkeypatch.setattr(proof, "CheckRun", SimpleNamespace(begin=lambda *_: checks))
+    a_cluster(run, monkeypatch, emulated=False)
+    proof.begin_early(run).results()
+    run.progress.console.file.flush()
+    assert re.search(f"✗ {IN_UP[1]} .* slow", (tmp_path / "out").read_text())
+
+
+def test_where_there_is_no_cluster_nothing_is_begun(run: Run) -> None:
+    found = proof.begin_early(run)
     found.head_start()
     assert found.results() == []
 
 
-def test_beside_an_emulated_node_that_ansible_works_on_nothing_is_begun(
-    monkeypatch: pytest.MonkeyPatch, state: RunState
-) -> None:
-    state.directory.path.mkdir(parents=True)
-    state.directory.kubeconfig.touch()
+def a_cluster(run: Run, monkeypatch: pytest.MonkeyPatch, *, emulated: bool) -> list[str]:
+    """Give the run a cluster that answers; returns the hosts that are asked what they are."""
+    run.directory.path.mkdir(parents=True)
+    run.directory.kubeconfig.touch()
+    bundle: Any = SimpleNamespace(images={"tools": "", "discovery": ""})
+    run.bundle = bundle
     asked: list[str] = []
+
+    def is_emulated(host: Any) -> bool:
+        asked.append(host.name)
+        return emulated
+
     remotes = SimpleNamespace(get=lambda name: SimpleNamespace(name=name))
-    monkeypatch.setattr(judging, "Kube", lambda _kubeconfig: None)
-    monkeypatch.setattr(judging, "_readiness", lambda _kube: True)
-    monkeypatch.setattr(judging, "Remotes", lambda _machines: nullcontext(remotes))
-    monkeypatch.setattr(judging, "emulated", lambda host: not asked.append(host.name))
-    lab: Any = SimpleNamespace(control_plane=SimpleNamespace(name="k8s"))
-    found = judging.EarlyChecks(lab, state)
-    assert (found.results(), asked) == ([], ["k8s"])
+    monkeypatch.setattr(proof, "Kube", lambda _kubeconfig: None)
+    monkeypatch.setattr(proof, "readiness", lambda _kube: True)
+    monkeypatch.setattr(proof, "Remotes", lambda _machines: nullcontext(remotes))
+    monkeypatch.setattr(proof, "emulated", is_emulated)
+    return asked
 
 
-def test_the_head_start_ends_also_when_pods_do_not_start(monkeypatch: pytest.MonkeyPatch, state: RunState) -> None:
-    monkeypatch.setattr(judging, "_HEAD_START_SECONDS", 0.1)
-    begun = Run()
-    begun.settled = False
-    found = early(monkeypatch, state, begun)
-    found.head_start()
+def test_beside_an_emulated_node_that_ansible_works_on_nothing_is_begun(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = a_cluster(run, monkeypatch, emulated=True)
+    assert (proof.begin_early(run).results(), asked) == ([], ["k8s"])
+
+
+def test_the_head_start_ends_also_when_pods_do_not_start() -> None:
+    begun = Begun()
+    begun.pods_running = False
+    found = early(begun)
+    found.head_start(0.1)
     found.withdraw()
     assert begun.cancelled

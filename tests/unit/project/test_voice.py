@@ -16,9 +16,6 @@ UNKNOWN = "…"
 # Why nobody can do anything about them: by the beginning of the sentence. The list may only get shorter.
 NO_REMEDY = {
     "The file is not valid YAML": "the place and what is wrong there are the remedy",
-    "A report was asked for before": "a fault of mcastlab's own",
-    "Checks ran before": "a fault of mcastlab's own",
-    "The stage '": "a fault of mcastlab's own",
     "The file cannot be read": "a template of mcastlab's own",
     "The template cannot be rendered": "a template of mcastlab's own",
     "Variable '…' cannot be computed": "a role of mcastlab's own",
