@@ -12,8 +12,7 @@ from typing import Any, Protocol
 
 from provision.artifacts import bpf_object, golang
 from provision.artifacts.images import ImageMaker
-from provision.artifacts.sources import Choice, choose
-from provision.artifacts.sources.go_modules import GoModules
+from provision.artifacts.sources.choose import SOURCES, SourceChoice, choose_source
 from provision.artifacts.store import Item, Report, Store, damage, key_of, text_digest, verify
 from provision.artifacts.versions import Versions, load_images, load_versions
 
@@ -65,7 +64,7 @@ class Maker:
     """Makes a bundle out of what versions.yml, images.yml and this machine give."""
 
     versions: Versions
-    choice: Choice
+    choice: SourceChoice
     images: ImageMaker
     store: Store
 
@@ -73,7 +72,7 @@ class Maker:
     def here(cls) -> Maker:
         """For the checkout and the user's cache."""
         versions, store = load_versions(), Store.of_user()
-        choice = choose([GoModules(versions, store)])
+        choice = choose_source([source(versions, store) for source in SOURCES])
         images = ImageMaker(versions, load_images(), choice.source, store, golang.architecture())
         return cls(versions, choice, images, store)
 

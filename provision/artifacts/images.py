@@ -9,7 +9,7 @@ from pathlib import Path
 
 from provision.artifacts import oci, python_layer, rootfs
 from provision.artifacts.oci import Image, Layer
-from provision.artifacts.sources import Source
+from provision.artifacts.sources.base import Source
 from provision.artifacts.store import Item, Report, Store, key_of, text_digest
 from provision.artifacts.versions import ImagesFile, ImageSpec, PythonSpec, Versions
 from provision.core.errors import HostError

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from provision.core.progress import Verbosity
+from provision.core.typed import ProviderName
 
 LabFile = Annotated[
     Path | None, typer.Option("--lab", metavar="FILE", help="The lab's description.", show_default="lab.yml")
@@ -23,14 +23,6 @@ Kubeconfig = Annotated[
     Path | None, typer.Option("--kubeconfig", metavar="FILE", help="Any cluster's; the lab's if none.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
-
-
-class ProviderName(StrEnum):
-    """What makes the hosts."""
-
-    podman = "podman"
-    vagrant = "vagrant"
-    ssh = "ssh"
 
 
 ProviderOption = Annotated[

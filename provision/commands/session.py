@@ -40,7 +40,7 @@ def open_lab(typed: Typed, verbosity: Verbosity = Verbosity.NORMAL) -> Run:
     path = typed.lab or DEFAULT_LAB_FILE
     lab = config.load(path if typed.lab or path.exists() else None)
     if typed.provider:
-        lab = lab.model_copy(update={"provider": str(typed.provider)})
+        lab = lab.model_copy(update={"provider": typed.provider})
     directory = StateDir.of(path, lab.name)
     progress = Progress(console(stderr=True), verbosity, typed)
     return Run(lab, directory, make_provider(lab, directory), progress)

@@ -21,6 +21,7 @@ from provision.config.values import (
     V6Address,
     V6Subnet,
 )
+from provision.core.typed import ProviderName
 
 CniVersion = Literal["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
 # net.ipv4.igmp_max_memberships; the kernel's own default is 20.
@@ -156,7 +157,7 @@ class Lab(Model):
     """One lab."""
 
     name: LabName = Field(description="The lab's name, part of the names of all that is made for it.")
-    provider: Literal["podman", "vagrant", "ssh"] = Field(
+    provider: ProviderName = Field(
         description="podman: systemd containers on this machine. vagrant: machines by Vagrant. ssh: hosts that exist."
     )
     ip_families: tuple[Literal["ipv4", "ipv6"], ...] = Field(

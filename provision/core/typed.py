@@ -10,6 +10,10 @@ import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+# In lab.yml and behind --provider; `make` of provision/providers/NAME/provider.py makes each.
+ProviderName = Literal["podman", "vagrant", "ssh"]
 
 DEFAULT_LAB_FILE = Path("lab.yml")
 _SUGGESTED = re.compile(r"`mcastlab ([^`]+)`")

@@ -12,7 +12,7 @@ import pytest
 from provision.artifacts import bpf_object, rootfs
 from provision.artifacts.bundle import Maker, listing
 from provision.artifacts.images import ImageMaker
-from provision.artifacts.sources import choose
+from provision.artifacts.sources.choose import choose_source
 from provision.artifacts.store import Item, Store, key_of
 from provision.artifacts.versions import Component, RootSpec, load_images, load_versions
 from provision.core.errors import HostError
@@ -91,7 +91,7 @@ def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: FakeSource) -
     monkeypatch.setattr(rootfs, "make_root", fake_root)
     monkeypatch.setattr(bpf_object, "make_object", fake_object)
     versions, store = load_versions(), Store(tmp_path / "cache")
-    choice = choose([source])
+    choice = choose_source([source])
     return Maker(versions, choice, ImageMaker(versions, load_images(), source, store, "amd64"), store)
 
 
@@ -203,8 +203,8 @@ def test_the_listing_says_what_is_there(maker: Maker) -> None:
 
 def test_the_first_source_that_can_be_used_is_chosen_and_the_reason_names_the_others() -> None:
     first, second = FakeSource("upstream", "no network"), FakeSource("go-modules")
-    choice = choose([first, second])
+    choice = choose_source([first, second])
     assert (choice.source, choice.reason) == (second, "it is the first that can be used (upstream: no network)")
-    assert choose([second, first]).reason == "it is the first choice"
+    assert choose_source([second, first]).reason == "it is the first choice"
     with pytest.raises(HostError, match="No source has the cluster's binaries"):
-        choose([first])
+        choose_source([first])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
-from provision.cli.options import ProviderName
 from provision.core.paths import ROOT
+from provision.core.typed import ProviderName
 
 FORMS = ROOT / ".github" / "ISSUE_TEMPLATE"
 KINDS = {"markdown", "textarea", "input", "dropdown", "checkboxes"}
@@ -39,7 +39,7 @@ def test_a_bug_is_reported_with_what_is_needed_to_find_it() -> None:
     assert all(word in said for word in ("mcastlab logs", "mcastlab --version", "lab.yml"))
     assert all(asked[name]["validations"]["required"] for name in ("happened", "version", "provider", "logs"))
     offered = {option.partition(":")[0] for option in asked["provider"]["attributes"]["options"]}
-    assert offered == {str(name) for name in ProviderName} | {"none"}
+    assert offered == {*get_args(ProviderName), "none"}
 
 
 def test_commits_are_looked_over_by_the_linters_of_make_lint() -> None:
