@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shlex
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 from provision.core.errors import CommandError
 from provision.core.interrupts import held
 
+_SUDO = ["sudo", "-n"]
+_SUDO_SECONDS = 20.0
 _TAIL_LINES = 25
 _GRACE_SECONDS = 5.0
 
@@ -32,7 +35,27 @@ class Completed:
 
 def as_root(argv: Sequence[str]) -> list[str]:
     """`argv` so that it runs as root: as it is for root, through `sudo -n` for anyone else."""
-    return list(argv) if os.geteuid() == 0 else ["sudo", "-n", *argv]
+    return list(argv) if os.geteuid() == 0 else [*_SUDO, *argv]
+
+
+def never_root() -> CommandError | None:
+    """Why nothing runs as root here; None for root, and for a user whom sudo asks for no password."""
+    if os.geteuid() == 0:
+        return None
+    try:
+        if _execute([*_SUDO, "true"], timeout=_SUDO_SECONDS).returncode == 0:
+            return None
+    except CommandError as error:  # there is no sudo
+        return error
+    return _neither()
+
+
+def _neither() -> CommandError:
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    return CommandError(
+        "Neither root nor passwordless sudo: hosts with network interfaces of their own need root",
+        remedy=f"Run as root, or as root: echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/mcastlab",
+    )
 
 
 def pasteable(argv: Sequence[str]) -> str:
@@ -54,8 +77,27 @@ def run(
 
     `timeout` is in seconds; the command's whole process group is ended when it passes or when this process is
     interrupted. `env` is added to the environment. `on_line` gets each line of standard output as it comes.
-    With `check`, an exit code other than 0 is an error that carries the command and the end of its output.
+    With `check`, an exit code other than 0 is an error that carries the command and the end of its output. That sudo
+    lets nothing run is an error without it as well: no command has answered.
     """
+    done = _execute(argv, timeout=timeout, stdin=stdin, env=env, cwd=cwd, on_line=on_line)
+    if done.returncode != 0 and done.stderr.startswith("sudo: ") and (refused := never_root()):
+        raise refused
+    if check and done.returncode != 0:
+        raise _failed(done, f"Command '{argv[0]}' failed with exit code {done.returncode}")
+    return done
+
+
+def _execute(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    stdin: str = "",
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> Completed:
+    """As `run`, whatever the exit code."""
     started = time.monotonic()
     process: subprocess.Popen[bytes] | None = None
     try:
@@ -69,8 +111,6 @@ def run(
     done = Completed(tuple(argv), process.returncode, stdout, stderr, time.monotonic() - started)
     if timed_out:
         raise _failed(done, f"Command '{argv[0]}' did not end within {timeout:.0f} s")
-    if check and done.returncode != 0:
-        raise _failed(done, f"Command '{argv[0]}' failed with exit code {done.returncode}")
     return done
 
 
@@ -81,6 +121,8 @@ def _start(argv: Sequence[str], environment: Mapping[str, str], cwd: Path | None
             list(argv), stdin=pipe, stdout=pipe, stderr=pipe, env=environment, cwd=cwd, start_new_session=True
         )
     except OSError as error:
+        if argv[0] == _SUDO[0]:
+            raise _neither() from error
         raise CommandError(
             f"Command '{argv[0]}' could not be started: {error.strerror}", where=pasteable(argv)
         ) from error
@@ -127,8 +169,11 @@ def _feed(stream: object, text: str) -> None:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the process group that `process` leads: TERM, then KILL after a grace of 5 s."""
+    """End the process group that `process` leads: TERM, which sudo hands on, then KILL after a grace of 5 s."""
     for number in (signal.SIGTERM, signal.SIGKILL):
+        if number == signal.SIGKILL and process.args[: len(_SUDO)] == _SUDO:  # type: ignore[index]
+            # KILL would end sudo alone: what it started is root's.
+            subprocess.run([*_SUDO, "kill", "-KILL", "--", f"-{process.pid}"], capture_output=True, check=False)
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:

@@ -124,8 +124,11 @@ class Podman:
 
 
 def bridge_name(network: str) -> str:
-    """The name of the bridge of `network`: always the same, no other network's, and short enough for Linux."""
-    return f"mcl-{hashlib.sha256(network.encode()).hexdigest()[:10]}"
+    """The name of the bridge of `network`: always the same, no other network's, and short enough for Linux.
+
+    Another user's lab, in a cache of that user's own, may have the same name.
+    """
+    return f"mcl-{hashlib.sha256(f'{cache_dir()} {network}'.encode()).hexdigest()[:10]}"
 
 
 def mac_address(container: str, network: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from provision.config import Host, Lab
 from provision.core.errors import CommandError, HostError, InputError, McastlabError
 from provision.core.paths import cache_dir
-from provision.core.run import as_root, run
+from provision.core.run import as_root, never_root, run
 from provision.hosts.firewall import drops
 from provision.providers import programs
 from provision.providers.podman.cli import Podman
@@ -96,19 +96,8 @@ def _answer(probe: Probe) -> list[McastlabError]:
 
 
 def _privilege() -> Iterable[McastlabError]:
-    if os.geteuid() != 0 and run_ok(["sudo", "-n", "true"]) is False:
-        yield HostError(
-            "Neither root nor passwordless sudo: hosts with network interfaces of their own need root",
-            remedy="Run as root, or allow sudo without a password for this user",
-        )
-
-
-def run_ok(argv: list[str]) -> bool:
-    """Whether a command can be started and ends with 0."""
-    try:
-        return run(argv, timeout=20, check=False).returncode == 0
-    except CommandError:
-        return False
+    if refused := never_root():
+        yield refused
 
 
 def _missing_tools() -> Iterable[McastlabError]:
