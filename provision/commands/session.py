@@ -42,6 +42,7 @@ def open_lab(typed: Typed, verbosity: Verbosity = Verbosity.NORMAL) -> Run:
     if typed.provider:
         lab = lab.model_copy(update={"provider": typed.provider})
     directory = StateDir.of(path, lab.name)
+    directory.refuse_anothers()
     progress = Progress(console(stderr=True), verbosity, typed)
     return Run(lab, directory, make_provider(lab, directory), progress)
 

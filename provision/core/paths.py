@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,16 @@ class StateDir:
     @classmethod
     def of(cls, lab_file: Path, lab_name: str) -> StateDir:
         return cls(lab_file.resolve().parent / ".mcastlab" / lab_name)
+
+    def refuse_anothers(self) -> None:
+        """Raise HostError where the lab is another user's: its folder is closed, and its hosts are in another cache."""
+        place = self.path if os.path.lexists(self.path) else self.path.parent
+        if os.path.lexists(place) and (owner := place.lstat().st_uid) != os.geteuid():
+            raise HostError(
+                f"This is user '{_user(owner)}'s, and a lab belongs to the user who brought it up",
+                where=str(place),
+                remedy=f"Run the command as that user: `sudo -u '{_user(owner)}' …`",
+            )
 
     def make(self) -> None:
         """Create the folder for its owner alone (0700); raises HostError where it cannot be, or would be elsewhere."""
@@ -78,3 +89,10 @@ class StateDir:
     @property
     def reports(self) -> Path:
         return self.path / "reports"
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"  # as sudo takes a user without a name

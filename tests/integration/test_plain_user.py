@@ -50,6 +50,17 @@ def test_without_sudo_each_command_says_so_in_one_sentence(folder: Path, command
     assert "Command 'sudo'" not in done.stderr
 
 
+def test_a_lab_that_root_brought_up_is_roots(folder: Path) -> None:
+    (folder / "lab.yml").write_text(LAB)
+    (folder / ".mcastlab" / "preflight").mkdir(mode=0o700, parents=True)
+    for command in ("up", "status", "kubeconfig", "down"):
+        done = as_nobody(str(MCASTLAB), command, sudoers=LETS, cwd=folder)
+        assert done.returncode == 3
+        assert (
+            "/.mcastlab/preflight: This is user 'root's, and a lab belongs to the user who brought it up" in done.stderr
+        )
+
+
 def test_without_sudo_no_answer_is_not_taken_for_a_no(folder: Path) -> None:
     program = "from provision.core.run import as_root, run; run(as_root(['false']), timeout=9, check=False)"
     done = as_nobody(

@@ -37,6 +37,22 @@ def test_an_unwritable_place_is_an_error_that_names_it(tmp_path: Path) -> None:
         write_whole(tmp_path / "gone" / "file", "x")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a folder to somebody else")
+def test_another_users_lab_is_refused_and_ones_own_beside_it_is_not(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / ".mcastlab" / "mcastlab")
+    state.refuse_anothers()
+    state.make()
+    os.chown(state.path, 65534, 65534)
+    with pytest.raises(HostError, match=f"{state.path}: This is user 'nobody's, .*\n.*`sudo -u 'nobody' …`"):
+        state.refuse_anothers()
+    os.chown(state.path, 0, 0)
+    os.chown(state.path.parent, 12345, 12345)
+    state.refuse_anothers()
+    state.path.rmdir()
+    with pytest.raises(HostError, match=f"{state.path.parent}: This is user '#12345's"):
+        state.refuse_anothers()
+
+
 @pytest.mark.parametrize("link", [".mcastlab", ".mcastlab/mcastlab"])
 def test_a_lab_folder_that_is_a_link_is_refused(tmp_path: Path, link: str) -> None:
     elsewhere = tmp_path / "elsewhere"
