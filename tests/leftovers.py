@@ -16,6 +16,7 @@ from provision.core.paths import StateDir
 from provision.providers.podman.cli import Podman
 from provision.providers.podman.names import FOLDER_LABEL, LABEL
 from provision.providers.podman.provider import PodmanProvider
+from tests.plain_user import PlainUser
 
 _RUN = re.compile(r".*/pytest-of-[^/]+/pytest-\d+(?=/)")
 _LAB = Path(__file__).resolve().parent.parent / "molecule" / "shared" / "lab.yml"
@@ -27,6 +28,8 @@ def main() -> int:
             lab = config.load(_LAB).model_copy(update={"name": name})
             removed = PodmanProvider(lab, StateDir(Path(folder))).down(lab)
             print(f"left by a test run that was killed: {', '.join(removed)}", file=sys.stderr)
+    if not running(PlainUser.home) and PlainUser.remove():
+        print("left by a test run that was killed: a user and that user's lab", file=sys.stderr)
     return 0
 
 

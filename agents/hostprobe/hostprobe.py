@@ -1,6 +1,6 @@
 """What a host is and has, as JSON: run as root on a host that is to join a lab, by mcastlab's preflight.
 
-    claim="$(cat ../../plugins/modules/host_claim.py)"
+    claim="$(cat ../../plugins/module_utils/host_holder.py)"
     python3 -I -S -c "$(cat hostprobe.py)" "$claim" LAB CARRIES_PODS "$(cat bpfprobe.py)"
 
 Nothing is written. Kernel features are tried in a network namespace that ends with the command; doing so may load the
@@ -98,8 +98,8 @@ def ruleset() -> dict:
 
 
 def main(claim_source: str, lab: str, carries_pods: bool, bpf_source: str) -> None:
-    claim: dict = {"__name__": "host_claim"}
-    exec(compile(claim_source, "host_claim.py", "exec"), claim)  # noqa: S102 - the project's own module
+    claim: dict = {"__name__": "host_holder"}
+    exec(compile(claim_source, "host_holder.py", "exec"), claim)  # noqa: S102 - the project's own module
     print(
         json.dumps(
             {

@@ -2,21 +2,38 @@
 
 Ansible ships a module with its own libraries, and a host needs a quarter of a second of processor time to compile
 these: more than all that the module does. These modules need only Python's library, so their source goes to the
-host's Python over the connection's standard input, arguments and all. Each module stays one that Ansible can run as
-any other; `cluster_objects` beside this is a link to it, since Ansible finds an action by its file's name.
+host's Python over the connection's standard input, arguments and all.
+
+A file of modules/ says what the module of its name takes, the one of that name in module_utils/ what it does: its
+`outcome`, and by relative imports the other files that go along. The actions of the other modules beside this are links
+to it, since Ansible finds an action by its file's name.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+_PLUGINS = Path(__file__).parents[1]
 _PYTHON = "/usr/bin/python3"  # where Debian has it, if the inventory says nothing
+_NEEDS = re.compile(r"^from \.(\w+) import ", re.MULTILINE)
+# Makes modules of a package out of sources, those first that others import; the last one has the outcome.
+_ON_HOST = """
+import json, sys, types
+def load(name, source):
+    module = sys.modules[f"parts.{name}"] = types.ModuleType(f"parts.{name}")
+    module.__package__ = "parts"
+    exec(compile(source, f"{name}.py", "exec"), module.__dict__)
+    return module
+sys.modules["parts"] = types.ModuleType("parts")
+sys.modules["parts"].__path__ = []
+"""
 
 
 class ActionModule(ActionBase):
@@ -28,30 +45,37 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         name = self._task.action.rsplit(".", 1)[-1]
-        path = Path(__file__).parents[1] / "modules" / f"{name}.py"
-        _, arguments = self.validate_argument_spec(**_load(path).specification())
+        _, arguments = self.validate_argument_spec(**specification(name))
         python = (task_vars or {}).get("ansible_python_interpreter", _PYTHON)
-        program = _program(name, path.read_text(encoding="utf-8"), arguments, self._task.check_mode)
-        done = self._low_level_execute_command(f"{python} -I -", in_data=program.encode())
+        sent = program(name, arguments, self._task.check_mode).encode()
+        done = self._low_level_execute_command(f"{python} -I -", in_data=sent)
         return {**result, **_parse(done)}
 
 
-def _load(path: Path) -> ModuleType:
-    found = importlib.util.spec_from_file_location(path.stem, path)
+def specification(name: str) -> dict[str, Any]:
+    """What the module takes, for Ansible's validation."""
+    found = importlib.util.spec_from_file_location(name, _PLUGINS / "modules" / f"{name}.py")
     assert found is not None and found.loader is not None  # noqa: S101 - for mypy: a path of .py has both
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    return module
+    wanted: dict[str, Any] = module.specification()
+    return wanted
 
 
-def _program(name: str, source: str, arguments: dict[str, Any], check_mode: bool) -> str:
-    """What the host's Python is to read: the module by its name, so that it does not run as a program."""
-    return (
-        f"import json\n"
-        f"module = {{'__name__': {name!r}}}\n"
-        f"exec(compile({source!r}, {name!r}, 'exec'), module)\n"
-        f"print('\\n' + json.dumps(module['outcome'](json.loads({json.dumps(arguments)!r}), {check_mode!r})))\n"
-    )
+def program(name: str, arguments: dict[str, Any], check_mode: bool) -> str:
+    """What the host's Python is to read; its last line of output is the outcome, as JSON."""
+    parts = dict(_parts(name))
+    loads = "".join(f"module = load({part!r}, {source!r})\n" for part, source in parts.items())
+    wanted = f"json.loads({json.dumps(arguments)!r}), {check_mode!r}"
+    return f"{_ON_HOST}{loads}print('\\n' + json.dumps(module.outcome({wanted})))\n"
+
+
+def _parts(name: str) -> Iterator[tuple[str, str]]:
+    """Name and source of the files that the outcome needs, each after those that it imports."""
+    source = (_PLUGINS / "module_utils" / f"{name}.py").read_text(encoding="utf-8")
+    for needed in _NEEDS.findall(source):
+        yield from _parts(needed)
+    yield name, source
 
 
 def _parse(done: dict[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,19 @@
-"""The built wheel alone brings a lab up: no checkout, a home of its own, and another `python3` first on the path."""
+"""The built wheel alone brings a lab up: no checkout, a plain user with sudo, another `python3` first on the path."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from provision.core.paths import ROOT, cache_dir
-from tests.e2e.conftest import OWN_LABS, make_lab
+from provision.core.paths import ROOT
+from tests.e2e.conftest import OWN_LABS, bundle, make_lab
+from tests.plain_user import PlainUser
 
 pytestmark = OWN_LABS
 
@@ -50,41 +51,46 @@ def test_the_wheel_has_all_that_a_lab_is_made_of(wheel: Path) -> None:
     assert held == wanted | {f"provision/assets/{name}" for name in extra}
 
 
-def test_a_lab_comes_up_from_it_and_goes(wheel: Path, tmp_path: Path) -> None:
-    venv, home, folder, shadow = (tmp_path / name for name in ("venv", "home", "lab", "shadow"))
-    for made in (home, shadow):
-        made.mkdir()
-    (shadow / "python3").write_text("#!/bin/sh\necho this is not Debian's >&2\nexit 9\n")
-    (shadow / "python3").chmod(0o755)
-    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", venv], check=True, timeout=60)
-    uv = [BIN / "uv", "pip", "install", "--quiet", "--python", venv / "bin" / "python"]
-    subprocess.run([*uv, "--require-hashes", "-r", ROOT / "requirements" / "run.txt"], check=True, timeout=300)
-    subprocess.run([*uv, "--no-deps", wheel], check=True, timeout=60)
-    environ = {
-        "HOME": str(home),
-        "PATH": f"{shadow}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin",
-        "MCASTLAB_CACHE": str(cache_dir()),
-        "LANG": os.environ.get("LANG", "C.UTF-8"),
-        # How Go reaches its modules here, and with it the cache's keys, is this machine's and no checkout's.
-        "GOENV": str(Path.home() / ".config/go/env"),
-        **{name: value for name, value in os.environ.items() if name.startswith("GO")},
-    }
+@pytest.fixture
+def user(wheel: Path) -> Iterator[PlainUser]:
+    """One who has the wheel in a virtual environment, and what a lab is made of in a cache."""
+    bundle()  # made where it is missing
+    user = PlainUser.make()
+    try:
+        python = user.command.with_name("python")
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", python.parents[1]], check=True, timeout=60)
+        uv = [BIN / "uv", "pip", "install", "--quiet", "--link-mode=copy", "--python", python]
+        subprocess.run([*uv, "--require-hashes", "-r", ROOT / "requirements" / "run.txt"], check=True, timeout=300)
+        subprocess.run([*uv, "--no-deps", wheel], check=True, timeout=60)
+        shadow = user.home / "shadow" / "python3"
+        shadow.parent.mkdir()
+        shadow.write_text("#!/bin/sh\necho this is not Debian's >&2\nexit 9\n")
+        shadow.chmod(0o755)
+        user.owns_all()
+        user.give_cache()
+        yield user
+    finally:
+        user.remove()
+
+
+def test_a_lab_comes_up_from_it_for_a_plain_user_and_goes(user: PlainUser) -> None:
+    lab = ("--lab", str(user.lab))
 
     def mcastlab(*args: str) -> str:
-        done = subprocess.run(
-            [venv / "bin" / "mcastlab", *args],
-            cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=900,
-        )  # fmt: skip
+        done = user.run([str(user.command), *args], user.home / "shadow")
         assert done.returncode == 0, f"mcastlab {' '.join(args)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
-    assert "lab.yml" in mcastlab("init", str(folder))
-    assert "kind: NetworkAttachmentDefinition" in mcastlab("render", "--lab", str(folder / "lab.yml"))
-    make_lab(folder, "wheel", 66)
-    try:
-        shown = mcastlab("up", "--lab", str(folder / "lab.yml"))
-        assert "11 passed" in shown
-        assert str(ROOT) not in shown
-    finally:
-        mcastlab("down", "--lab", str(folder / "lab.yml"))
-    assert list(folder.iterdir()) == [folder / "lab.yml"]
+    assert "lab.yml" in mcastlab("init", str(user.lab.parent))
+    assert "kind: NetworkAttachmentDefinition" in mcastlab("render", *lab)
+    make_lab(user.lab.parent, "wheel", 66)
+    shown = mcastlab("up", *lab)
+    assert "11 passed" in shown
+    assert str(ROOT) not in shown
+    assert "1 passed" in mcastlab("check", "host-to-host", *lab)
+    assert "running" in mcastlab("status", *lab)
+    assert mcastlab("ssh", *lab, "k8s", "--", "id", "-u") == "0\n"
+    mcastlab("logs", str(user.home / "logs"), *lab)
+    assert user.owned_by_root() == []
+    mcastlab("down", *lab)
+    assert list(user.lab.parent.iterdir()) == [user.lab]

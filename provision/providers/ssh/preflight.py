@@ -19,7 +19,7 @@ from provision.providers import programs
 from provision.providers.ssh.judge import judge
 
 _PROBE = ROOT / "agents" / "hostprobe" / "hostprobe.py"
-_CLAIM = ROOT / "plugins" / "modules" / "host_claim.py"
+_CLAIM = ROOT / "plugins" / "module_utils" / "host_holder.py"
 _PROBE_SECONDS = 90
 _SUDO_SECONDS = 20
 

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from plugins.module_utils import host_before, host_holder
 from tests.damage import DAMAGE, SAID, damage
+from tests.own_modules import program
 
-MODULE = Path(__file__).resolve().parents[3] / "plugins" / "modules" / "host_claim.py"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace of its own")
 
 
 def on_a_host(script: str) -> list[dict[str, object]]:
     """Run `script` where the folders that the module looks into are empty; the results of its `claim STATE [LAB]`."""
-    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"lab": "LAB", "state": "STATE", "carries_pods": True}})
-    setup = f"""
+    with tempfile.TemporaryDirectory() as folder:
+        for lab, state in itertools.product(("one", "two"), ("claimed", "looked", "released")):
+            sent = program("host_claim", {"lab": lab, "state": state, "carries_pods": True})
+            (Path(folder) / f"{state}-{lab}.py").write_text(sent)
+        setup = f"""
 set -e
 for folder in /opt /run /var/lib; do mount -t tmpfs none $folder; done
 mkdir /run/etc && cp -a /etc/passwd /etc/group /etc/nsswitch.conf /run/etc/
 mount --bind /run/etc /etc
 claim() {{
-  echo '{arguments}' | sed "s/LAB/${{2:-one}}/; s/STATE/$1/" | {sys.executable} -B {MODULE} || true
+  {sys.executable} -I - <"{folder}/$1-${{2:-one}}.py"
 }}
 """
-    argv = ["unshare", "--mount", "--net", "sh", "-c", setup + script]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        argv = ["unshare", "--mount", "--net", "sh", "-c", setup + script]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
@@ -117,43 +122,42 @@ TELLS = {"a link": "is a link", "a link to nothing": "is a link",
 
 
 @pytest.fixture
-def taken(tmp_path: Path) -> dict[str, Any]:
-    """The module, and a host that lab 'one' has taken, whose files are in a folder of the test's."""
-    module: dict[str, Any] = {"__name__": "host_claim"}
-    exec(compile(MODULE.read_text(), MODULE, "exec"), module)  # noqa: S102 - as the preflight does it
-    module |= {"FOLDER": str(tmp_path), "MARKER": str(tmp_path / "lab"), "BEFORE": str(tmp_path / "before.json")}
-    module["claim"]("one")
-    assert (module["lab_here"](), module["refusals"]("one", True)) == ("one", [])
-    return module
+def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with the files of a host that lab 'one' has taken."""
+    for module in (host_holder, host_before):
+        monkeypatch.setattr(module, "FOLDER", str(tmp_path))
+        monkeypatch.setattr(module, "MARKER", str(tmp_path / "lab"))
+    monkeypatch.setattr(host_before, "BEFORE", str(tmp_path / "before.json"))
+    host_before.claim("one")
+    assert (host_holder.lab_here(), host_holder.refusals("one", True)) == ("one", [])
+    return tmp_path
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_whose_a_host_is_is_not_guessed_from_a_damaged_marker(taken: dict[str, Any], kind: str) -> None:
-    damage(Path(taken["MARKER"]), kind)
+def test_whose_a_host_is_is_not_guessed_from_a_damaged_marker(taken: Path, kind: str) -> None:
+    damage(taken / "lab", kind)
     for lab in ("one", "two"):
-        assert not taken["holds"](lab)
-        ((problem, remedy),) = taken["refusals"](lab, carries_pods=True)
-        told = f"the file '{taken['MARKER']}' {TELLS.get(kind, SAID[kind])}"
+        assert not host_holder.holds(lab)
+        ((problem, remedy),) = host_holder.refusals(lab, carries_pods=True)
+        told = f"the file '{taken / 'lab'}' {TELLS.get(kind, SAID[kind])}"
         assert problem.startswith(f"cannot say which lab has it: {told}")
         assert remedy.startswith("Write that lab's name and a line break into it, as root's own file, or remove it")
 
 
 @pytest.mark.parametrize("kind", [*DAMAGE, "a list", "of another shape"])
-def test_nothing_is_put_back_from_a_damaged_note(
-    taken: dict[str, Any], kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = Path(taken["BEFORE"])
+def test_nothing_is_put_back_from_a_damaged_note(taken: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = taken / "before.json"
     others = {"a list": "[]\n", "of another shape": '{"settings": {}, "records": []}\n'}
     path.write_text(others[kind]) if kind in others else damage(path, kind)
     for name in ("put_back", "run", "remove_record", "remove_empty"):
-        monkeypatch.setitem(taken, name, pytest.fail)
-    with pytest.raises(taken["Refused"]) as caught:
-        taken["release"]()
+        monkeypatch.setattr(host_before, name, pytest.fail)
+    with pytest.raises(host_holder.Refused) as caught:
+        host_before.release()
     problem, remedy = caught.value.args
     told = "is not what was written into it" if kind in others else TELLS.get(kind, SAID[kind])
     assert problem.startswith(f"cannot say what it was before the lab: the file '{path}' {told}")
     assert remedy.startswith("Remove that file, and try again")
-    assert taken["lab_here"]() == "one", "so that it can be tried again"
+    assert host_holder.lab_here() == "one", "so that it can be tried again"
 
 
 def test_a_damaged_host_is_neither_taken_nor_given_back_and_mended_it_is() -> None:

@@ -1,4 +1,4 @@
-"""The Ansible module host_files: run as Ansible runs it, as a program with its arguments on standard input."""
+"""The Ansible module host_files: run as its action runs it, as a program on standard input, arguments and all."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from typing import Any
 
 import pytest
 
-MODULE = Path(__file__).resolve().parents[3] / "plugins" / "modules" / "host_files.py"
+from tests.own_modules import program
 
 
 def run(*files: dict[str, Any], check_mode: bool = False, path: str = "", **more: Any) -> dict[str, Any]:
-    arguments = {"ANSIBLE_MODULE_ARGS": {"files": list(files), "_ansible_check_mode": check_mode, **more}}
     done = subprocess.run(
-        [sys.executable, MODULE],
-        input=json.dumps(arguments),
+        [sys.executable, "-I", "-"],
+        input=program("host_files", {"files": list(files), **more}, check_mode=check_mode),
         env={**os.environ, "PATH": path or os.environ["PATH"]},
         capture_output=True,
         text=True,
         timeout=30,
-        check=False,
+        check=True,
     )
     result: dict[str, Any] = json.loads(done.stdout)
     return result

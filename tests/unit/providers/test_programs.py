@@ -48,7 +48,7 @@ def test_what_is_refused_is_told_and_by_whom() -> None:
 
 @needs_root
 def test_a_host_tells_it_among_its_facts() -> None:
-    probe, claim = ROOT / "agents/hostprobe/hostprobe.py", ROOT / "plugins/modules/host_claim.py"
+    probe, claim = ROOT / "agents/hostprobe/hostprobe.py", ROOT / "plugins/module_utils/host_holder.py"
 
     def facts(source: str) -> Any:
         argv = [sys.executable, "-I", "-S", "-c", probe.read_text(), claim.read_text(), "none", "no", source]
