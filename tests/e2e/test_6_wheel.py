@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from provision import __version__
 from provision.core.paths import ROOT
 from tests.e2e.conftest import OWN_LABS, bundle, make_lab
 from tests.plain_user import PlainUser
@@ -19,6 +22,7 @@ pytestmark = OWN_LABS
 
 BIN = Path(sys.executable).parent
 INCLUDED = ("agents", "bundle", "images", "playbooks", "plugins", "roles", "templates", "vagrant")
+IN_BOTH = ("agents/multicast_policy/", "agents/netattach/", "playbooks/", "plugins/", "roles/")
 
 
 def tracked() -> list[Path]:
@@ -31,24 +35,50 @@ def tracked() -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy that has nothing but the checkout's own files."""
-    copy, out = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("wheel")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy that has nothing but the checkout's own files."""
+    copy = tmp_path_factory.mktemp("tree")
     for path in tracked():
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / path, copy / path)
+        shutil.copy2(ROOT / path, copy / path, follow_symlinks=False)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(out)]
-    subprocess.run(build, cwd=copy, check=True, capture_output=True, timeout=120)
+    subprocess.run(build, cwd=tree, check=True, capture_output=True, timeout=120)
     [made] = out.glob("*.whl")
     return made
 
 
-def test_the_wheel_has_all_that_a_lab_is_made_of(wheel: Path) -> None:
+def assets(wheel: Path) -> set[str]:
+    """The wheel's files of the kind that a checkout has beside the package, by their paths there."""
+    place = "provision/assets/"
     with zipfile.ZipFile(wheel) as archive:
-        held = {name for name in archive.namelist() if name.startswith("provision/assets/")}
-    wanted = {f"provision/assets/{path}" for path in tracked() if path.parts[0] in INCLUDED}
+        return {name.removeprefix(place) for name in archive.namelist() if name.startswith(place)}
+
+
+def test_the_wheel_has_all_that_a_lab_is_made_of(wheel: Path) -> None:
+    wanted = {str(path) for path in tracked() if path.parts[0] in INCLUDED}
     extra = {"ansible.cfg", "Vagrantfile", "provision/config/defaults.yml", "requirements/multicast-policy.txt"}
-    assert held == wanted | {f"provision/assets/{name}" for name in extra}
+    assert assets(wheel) == wanted | extra
+
+
+def test_the_collection_has_what_ansible_needs_of_the_same_tree_and_nothing_else(
+    wheel: Path, tree: Path, tmp_path: Path
+) -> None:
+    build = [BIN / "ansible-galaxy", "collection", "build", "--output-path", tmp_path]
+    environment = {**os.environ, "ANSIBLE_HOME": str(tmp_path / "home")}
+    subprocess.run(build, cwd=tree, env=environment, check=True, capture_output=True, timeout=120)
+    [archive] = tmp_path.glob(f"mcastlab-mcastlab-{__version__}.tar.gz")
+    with tarfile.open(archive) as tar:
+        held = {member.name for member in tar.getmembers() if not member.isdir()}
+    both = {name for name in assets(wheel) if name.startswith(IN_BOTH)}
+    pages = {str(path) for path in tracked() if path.parts[0] in ("docs", "meta") and path.suffix != ".py"}
+    files = {"CHANGELOG.md", "LICENSE", "README.md", "FILES.json", "MANIFEST.json"}
+    assert held == both | pages | files
 
 
 @pytest.fixture
