@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,7 +174,9 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         if number == signal.SIGKILL and process.args[: len(_SUDO)] == _SUDO:  # type: ignore[index]
             # KILL would end sudo alone: what it started is root's.
-            subprocess.run([*_SUDO, "kill", "-KILL", "--", f"-{process.pid}"], capture_output=True, check=False)
+            with suppress(subprocess.TimeoutExpired):
+                kill = [*_SUDO, "kill", "-KILL", "--", f"-{process.pid}"]
+                subprocess.run(kill, capture_output=True, check=False, timeout=_SUDO_SECONDS)
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:
