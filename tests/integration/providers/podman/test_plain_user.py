@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from provision.core.paths import ROOT
-from tests.integration.test_preflight import LAB, MCASTLAB
+from tests.integration.providers.podman.test_podman_preflight import LAB, MCASTLAB
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace of its own")
 LETS = "nobody ALL=(ALL) NOPASSWD: ALL"
