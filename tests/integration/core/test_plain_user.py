@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from provision.core.paths import ROOT
-from tests.integration.providers.podman.test_podman_preflight import LAB, MCASTLAB
+from tests.e2e.conftest import MCASTLAB, make_lab
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a mount namespace of its own")
 LETS = "nobody ALL=(ALL) NOPASSWD: ALL"
@@ -43,7 +43,7 @@ def as_nobody(*argv: str, sudoers: str, cwd: Path) -> subprocess.CompletedProces
 
 @pytest.mark.parametrize("command", ["up", "status", "down", "ssh k8s", "load x"])
 def test_without_sudo_each_command_says_so_in_one_sentence(folder: Path, command: str) -> None:
-    (folder / "lab.yml").write_text(LAB)
+    make_lab(folder, "preflight", 77)
     done = as_nobody(str(MCASTLAB), *command.split(), sudoers="", cwd=folder)
     assert done.returncode == 3
     assert done.stderr.endswith(REFUSED), done.stderr
@@ -51,7 +51,7 @@ def test_without_sudo_each_command_says_so_in_one_sentence(folder: Path, command
 
 
 def test_a_lab_that_root_brought_up_is_roots(folder: Path) -> None:
-    (folder / "lab.yml").write_text(LAB)
+    make_lab(folder, "preflight", 77)
     (folder / ".mcastlab" / "preflight").mkdir(mode=0o700, parents=True)
     for command in ("up", "status", "kubeconfig", "down"):
         done = as_nobody(str(MCASTLAB), command, sudoers=LETS, cwd=folder)
