@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from provision.artifacts import golang, rootfs
-from provision.artifacts.images import CACHE_LABEL
 from provision.artifacts.versions import load_images
+from provision.core.labels import CACHE
 from provision.core.paths import cache_dir
 from provision.providers.podman.cli import Podman
 
@@ -24,6 +24,6 @@ def image() -> str:
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             archive = Path(folder) / "root.tar"
             rootfs.make_root(spec, SUITE, architecture, archive, lambda _line: None)
-            changes = [f"--change=LABEL {CACHE_LABEL}=1", "--change=STOPSIGNAL SIGRTMIN+3"]
+            changes = [f"--change=LABEL {CACHE}=1", "--change=STOPSIGNAL SIGRTMIN+3"]
             podman.run(["import", *changes, str(archive), name], timeout=300)
     return name

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 from provision import config
+from provision.core import labels
 from provision.core.paths import StateDir
 from provision.providers.podman.cli import Podman
-from provision.providers.podman.names import FOLDER_LABEL, LABEL
 from provision.providers.podman.provider import PodmanProvider
 from tests.plain_user import PlainUser
 
@@ -35,9 +35,9 @@ def main() -> int:
 
 def labs() -> set[tuple[str, str]]:
     """Name and folder of every lab that has a container."""
-    shown = Podman().run(["ps", "--all", "--filter", f"label={LABEL}", "--format", "json"]).stdout
-    labels = [container["Labels"] for container in json.loads(shown or "[]")]
-    return {(one[LABEL], one[FOLDER_LABEL]) for one in labels}
+    shown = Podman().run(["ps", "--all", "--filter", f"label={labels.LAB}", "--format", "json"]).stdout
+    found = [container["Labels"] for container in json.loads(shown or "[]")]
+    return {(one[labels.LAB], one[labels.FOLDER]) for one in found}
 
 
 def running(folder: Path) -> bool:

@@ -20,7 +20,7 @@ from provision.artifacts import bpf_object, rootfs
 from provision.artifacts.bundle import Maker
 from provision.artifacts.store import Item, dies_with_us, key_of, text_digest
 from provision.core.errors import HostError, McastlabError
-from provision.core.lock import held
+from provision.core.lock import locked
 from provision.core.paths import ROOT
 from provision.core.run import as_root, run
 
@@ -70,7 +70,7 @@ def main(words: list[str]) -> int:
     """pytest's exit code in the machine; 3 when it did not come to that."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it ends what it started
     try:
-        with held(_SHARED / "lock", "the machine for tests", _say, SECONDS):
+        with locked(_SHARED / "lock", "the machine for tests", _say, SECONDS):
             return _test(words)
     except McastlabError as error:
         print(error, file=sys.stderr)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,12 @@ from provision.artifacts.imported import listing as _imported
 from provision.artifacts.pull import fetch
 from provision.core.errors import HostError
 from provision.core.files import read_whole
+from provision.core.text import Say
 
 __all__ = ["Bundle", "Images", "build", "document", "ensure", "fetch", "import_archive", "listing", "plan", "verify"]
 
 
-def ensure(report: Callable[[str], None], images: Images | None = None) -> Bundle:
+def ensure(report: Say, images: Images | None = None) -> Bundle:
     """The bundle for this checkout, from the cache or made now; `report` gets a line for each step.
 
     Its node image is among `images` then, if these are given.
@@ -31,7 +31,7 @@ def ensure(report: Callable[[str], None], images: Images | None = None) -> Bundl
     return Maker.here().ensure(report, images)
 
 
-def build(component: str, report: Callable[[str], None]) -> Path:
+def build(component: str, report: Say) -> Path:
     """The folder of the executables of one component of bundle/, from the cache or made now."""
     return Maker.here().images.component(component, report)
 

@@ -8,10 +8,11 @@ import re
 import shutil
 from pathlib import Path
 
-from provision.artifacts.store import Item, Report, Store, file_digest, key_of, text_digest
+from provision.artifacts.store import Item, Store, file_digest, key_of, text_digest
 from provision.core.errors import HostError
 from provision.core.paths import ROOT
 from provision.core.run import run
+from provision.core.text import Say
 
 SOURCE = ROOT / "agents" / "multicast_policy" / "ebpf" / "policy.c"
 OBJECT = "policy.o"
@@ -34,7 +35,7 @@ def item(architecture: str, source: Path = SOURCE) -> Item:
     return Item("policy-programs", key, "policy programs")
 
 
-def ensure(architecture: str, store: Store, report: Report) -> Path:
+def ensure(architecture: str, store: Store, report: Say) -> Path:
     """A folder with policy.o and policy.json ({"sha256", "compiler"}), from the cache or made now.
 
     Raises HostError or CommandError.
@@ -42,7 +43,7 @@ def ensure(architecture: str, store: Store, report: Report) -> Path:
     return store.ensure(item(architecture), lambda folder: make_object(folder, architecture, report), report)
 
 
-def make_object(folder: Path, architecture: str, report: Report, source: Path = SOURCE) -> None:
+def make_object(folder: Path, architecture: str, report: Say, source: Path = SOURCE) -> None:
     """Compile `source` into `folder`; one compiler gives the same bytes wherever the source is.
 
     Raises HostError where the compiler or the kernel's headers are missing, CommandError for what does not compile.

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from provision.artifacts import bpf_object, golang
 from provision.artifacts.images import ImageMaker
 from provision.artifacts.sources.choose import SOURCES, SourceChoice, choose_source
-from provision.artifacts.store import Item, Report, Store, damage, key_of, text_digest, verify
+from provision.artifacts.store import Item, Store, damage, key_of, text_digest, verify
 from provision.artifacts.versions import Versions, load_images, load_versions
+from provision.core.text import Say
 
 DOCUMENT = "bundle.json"
 # Folder of the bundle: (component, its commands; all of them where none is named).
@@ -84,7 +85,7 @@ class Maker:
         key = key_of(parts=parts, content=repr(_CONTENT), script=text_digest(Path(__file__)))
         return Item("bundle", key, "bundle", folder="bundles")
 
-    def ensure(self, report: Report, images: Images | None) -> Bundle:
+    def ensure(self, report: Say, images: Images | None) -> Bundle:
         """The bundle, its node image among `images` if given; makes what is missing, damaged or of other inputs."""
         cached = self.store.has(self.item)
         path = self.store.ensure(self.item, lambda folder: self._make(folder, report), report)
@@ -120,7 +121,7 @@ class Maker:
     def _programs_item(self) -> Item:
         return bpf_object.item(self.images.architecture)
 
-    def _make(self, folder: Path, report: Report) -> None:
+    def _make(self, folder: Path, report: Say) -> None:
         # First, as it takes a second: a missing compiler is not to be found after minutes of building.
         programs = bpf_object.ensure(self.images.architecture, self.store, report)
         for name in self.versions.components:
@@ -156,7 +157,7 @@ class Maker:
             "node_image": _load(node / "image.json")["name"],
         }
 
-    def _load_node(self, name: str, images: Images, report: Report) -> None:
+    def _load_node(self, name: str, images: Images, report: Say) -> None:
         """Bring the node image in, from the cache, where it is not there or no longer."""
         if images.has_image(name):
             return

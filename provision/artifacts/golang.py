@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.artifacts.store import Item, Report, Store, key_of
+from provision.artifacts.store import Item, Store, key_of
 from provision.artifacts.versions import Versions
 from provision.core.errors import HostError
 from provision.core.run import run
+from provision.core.text import Say
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _SETTINGS = ("GOVERSION", "GOARCH", "GOFLAGS")
@@ -60,7 +61,7 @@ def locate(versions: Versions, store: Store) -> Toolchain:
     return Toolchain("", {"GOVERSION": f"go{versions.go['version']}", "GOARCH": architecture(), "GOFLAGS": flags})
 
 
-def obtain(found: Toolchain, versions: Versions, store: Store, report: Report) -> str:
+def obtain(found: Toolchain, versions: Versions, store: Store, report: Say) -> str:
     """The path of a `go` that can be run; fetches the pinned toolchain where `found` has none.
 
     Raises HostError where there is no Go at all: whatever its age, it is the module proxy's client, and it checks

@@ -51,7 +51,7 @@ _HINTS = (
 
 
 @contextmanager
-def explained(label: str) -> Iterator[None]:
+def tool_hints(label: str) -> Iterator[None]:
     """Turn what a tool or the kernel says inside the block into a HostError about `label`, with its remedy."""
     try:
         yield

@@ -10,13 +10,14 @@ from pathlib import Path
 from provision.artifacts import oci, python_layer, rootfs
 from provision.artifacts.oci import Image, Layer
 from provision.artifacts.sources.base import Source
-from provision.artifacts.store import Item, Report, Store, key_of, text_digest
+from provision.artifacts.store import Item, Store, key_of, text_digest
 from provision.artifacts.versions import ImagesFile, ImageSpec, PythonSpec, Versions
 from provision.core.errors import HostError
+from provision.core.labels import CACHE
 from provision.core.paths import ROOT
+from provision.core.text import Say
 
 # On every image of ours that stays in Podman when a lab is gone.
-CACHE_LABEL = "mcastlab.cache"
 _SCRIPTS = (Path(__file__), Path(oci.__file__))
 
 
@@ -55,7 +56,7 @@ class ImageMaker:
         key = key_of(root=self.root_item("node").key, repository=self.spec.repository, scripts=_script_digests())
         return Item("node", key, "node image")
 
-    def cluster(self, report: Report) -> Path:
+    def cluster(self, report: Say) -> Path:
         """A folder with images.tar, images.json (name by role) and packages.json (Debian version by package)."""
 
         def make(folder: Path) -> None:
@@ -69,12 +70,12 @@ class ImageMaker:
 
         return self.store.ensure(self.cluster_item(), make, report)
 
-    def node(self, report: Report) -> Path:
+    def node(self, report: Say) -> Path:
         """A folder with node.tar (for `podman load`), image.json ({"name"}) and packages.json."""
 
         def make(folder: Path) -> None:
             root = self._root("node", report)
-            settings = {"Cmd": ["/sbin/init"], "Labels": {CACHE_LABEL: "1"}, "StopSignal": "SIGRTMIN+3"}
+            settings = {"Cmd": ["/sbin/init"], "Labels": {CACHE: "1"}, "StopSignal": "SIGRTMIN+3"}
             image = Image(f"{self.spec.repository}/node", (Layer(root),), self.architecture, settings=settings)
             oci.write_archive(folder / "node.tar", [image])
             _dump(folder / "image.json", {"name": image.name})
@@ -82,7 +83,7 @@ class ImageMaker:
 
         return self.store.ensure(self.node_item(), make, report)
 
-    def component(self, name: str, report: Report) -> Path:
+    def component(self, name: str, report: Say) -> Path:
         """The folder of a component's executables."""
         component = self.versions.components[name]
 
@@ -91,20 +92,20 @@ class ImageMaker:
 
         return self.store.ensure(self.source.item(component), make, report)
 
-    def _root(self, name: str, report: Report) -> Path:
+    def _root(self, name: str, report: Say) -> Path:
         def make(folder: Path) -> None:
             spec = self.spec.roots[name]
             rootfs.make_root(spec, self.versions.suite, self.architecture, folder / "root.tar", report)
 
         return self.store.ensure(self.root_item(name), make, report) / "root.tar"
 
-    def _python(self, spec: PythonSpec, report: Report) -> Path:
+    def _python(self, spec: PythonSpec, report: Say) -> Path:
         def make(folder: Path) -> None:
             python_layer.make_layer(spec, self.architecture, folder / "layer.tar", report)
 
         return self.store.ensure(self.python_item(spec), make, report) / "layer.tar"
 
-    def _image(self, spec: ImageSpec, packages: dict[str, str], scratch: Path, report: Report) -> Image:
+    def _image(self, spec: ImageSpec, packages: dict[str, str], scratch: Path, report: Say) -> Image:
         layers = []
         if spec.root:
             layers.append(Layer(self._root(spec.root, report)))
@@ -118,7 +119,7 @@ class ImageMaker:
         repository = f"{self.spec.repository}/{spec.role}"
         return Image(repository, tuple(layers), self.architecture, tag=self._tag(spec, packages), settings=settings)
 
-    def _binary(self, spec: ImageSpec, scratch: Path, report: Report) -> Path:
+    def _binary(self, spec: ImageSpec, scratch: Path, report: Say) -> Path:
         if spec.component:
             return self.component(spec.component, report) / spec.binary
         # A static binary of Debian's, out of the root file system that has its package.

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from provision.artifacts.archive import Archive, ArchivedImage, opened
 from provision.artifacts.golang import architecture
-from provision.artifacts.store import Item, Report, Store
+from provision.artifacts.store import Item, Store
 from provision.core.errors import InputError
 from provision.core.files import read_whole, write_whole
+from provision.core.text import Say
 
 _FOLDER = "imported"
 _ABOUT = "image.json"
@@ -46,7 +47,7 @@ class Imported:
     digest: str
 
 
-def import_archive(path: Path, wanted: str, report: Report) -> Imported:
+def import_archive(path: Path, wanted: str, report: Say) -> Imported:
     """Check the archive at `path` and copy its image into the cache, as the one of its kind that is used from now on.
 
     `wanted` is a key of KINDS, or empty to recognise the image by its repository's name. Raises InputError for an

@@ -7,15 +7,16 @@ import tempfile
 from pathlib import Path
 
 from provision.artifacts.imported import KINDS, Imported, import_archive
-from provision.artifacts.store import Report, Store
+from provision.artifacts.store import Store
 from provision.artifacts.versions import load_versions
 from provision.core.errors import CommandError, HostError, InputError
 from provision.core.run import run
+from provision.core.text import Say
 
 _SECONDS = 600.0
 
 
-def fetch(kind: str, report: Report) -> Imported:
+def fetch(kind: str, report: Say) -> Imported:
     """Pull the pinned image of `kind` and import it.
 
     Raises InputError for a kind that there is not, and HostError where no registry can be reached.

@@ -7,7 +7,6 @@ import py_compile
 import shutil
 import sys
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 from provision.artifacts.oci import EPOCH
@@ -15,6 +14,7 @@ from provision.artifacts.store import key_of, text_digest
 from provision.artifacts.versions import PythonSpec
 from provision.core.paths import ROOT
 from provision.core.run import run
+from provision.core.text import Say
 
 _TIMEOUT = 600
 _PYTHON = "3.11"  # of the Debian that the root file systems are
@@ -30,7 +30,7 @@ def layer_key(spec: PythonSpec, architecture: str) -> str:
     return key_of(spec=repr(spec), sources=sources, locked=text_digest(_locked(spec)), arch=architecture, by=scripts)
 
 
-def make_layer(spec: PythonSpec, architecture: str, target: Path, report: Callable[[str], None]) -> None:
+def make_layer(spec: PythonSpec, architecture: str, target: Path, report: Say) -> None:
     """Write the layer as a tar archive to `target`; the same inputs give the same bytes. Raises CommandError."""
     report(f"{spec.package}: its Python packages ({_locked(spec).name}, checked by hash)")
     folder = target.parent / "packages"

@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 from provision.artifacts.oci import EPOCH
@@ -16,6 +15,7 @@ from provision.artifacts.versions import RootSpec
 from provision.core.errors import HostError
 from provision.core.paths import ROOT
 from provision.core.run import as_root, run
+from provision.core.text import Say
 
 CUSTOMIZE = ROOT / "images" / "customize"
 _TIMEOUT = 1200
@@ -48,7 +48,7 @@ def root_key(spec: RootSpec, suite: str, architecture: str) -> str:
     return key_of(command=argv, customize=text_digest(CUSTOMIZE), epoch=EPOCH)
 
 
-def make_root(spec: RootSpec, suite: str, architecture: str, target: Path, report: Callable[[str], None]) -> None:
+def make_root(spec: RootSpec, suite: str, architecture: str, target: Path, report: Say) -> None:
     """Write the root file system as a tar archive to `target`. Raises HostError or CommandError."""
     if shutil.which("mmdebstrap") is None:
         raise HostError("Command 'mmdebstrap' is missing", remedy="apt-get install mmdebstrap, or `make up`")

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provision.artifacts.hints import explained
+from provision.artifacts.hints import tool_hints
 from provision.core.errors import HostError
 from provision.core.files import read_whole
-from provision.core.lock import held
+from provision.core.lock import locked
 from provision.core.paths import cache_dir
 from provision.core.run import as_root, run
+from provision.core.text import Say
 
-Report = Callable[[str], None]
 MANIFEST = "manifest.json"
 _DIGITS = 16
 _WAIT_SECONDS = 3600.0
@@ -65,14 +65,14 @@ class Store:
         """Whether the item is there and each of its files has the size and time that it was made with."""
         return not damage(self.path(item))
 
-    def ensure(self, item: Item, make: Callable[[Path], None], report: Report) -> Path:
+    def ensure(self, item: Item, make: Callable[[Path], None], report: Say) -> Path:
         """The item's folder; `make` fills a temporary one first where it is missing or damaged.
 
         Raises HostError when it cannot be made, and WaitError when another process holds the item for too long.
         """
         if self.has(item):
             return self.path(item)
-        with explained(item.label), held(self._lock_file(item), item.label, report, self.wait_seconds):
+        with tool_hints(item.label), locked(self._lock_file(item), item.label, report, self.wait_seconds):
             if not self.has(item):  # else the process that was waited for has made it
                 self._make(item, make, report)
         return self.path(item)
@@ -80,7 +80,7 @@ class Store:
     def _lock_file(self, item: Item) -> Path:
         return self.home / "locks" / f"{item.name}.lock"
 
-    def _make(self, item: Item, make: Callable[[Path], None], report: Report) -> None:
+    def _make(self, item: Item, make: Callable[[Path], None], report: Say) -> None:
         started = time.monotonic()
         for stale in (self.home / "tmp").glob(f"{item.name}.*"):
             _remove(stale)  # of a process that was killed: nobody else can hold this item's lock

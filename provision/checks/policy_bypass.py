@@ -17,7 +17,7 @@ _COMMAND_SECONDS = 60.0
 
 
 @contextmanager
-def lifted(node: Remote, group: str, seconds: float = _MOST_SECONDS) -> Iterator[Callable[[], None]]:
+def bypassed(node: Remote, group: str, seconds: float = _MOST_SECONDS) -> Iterator[Callable[[], None]]:
     """While the block runs, and for at most `seconds`, `group` passes everywhere.
 
     What the block gets begins these seconds anew. Raises CommandError when the node has no such policy.

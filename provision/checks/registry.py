@@ -41,14 +41,14 @@ GROUPS = {
 class Check:
     """A named proof; `summary` is one line for `mcastlab check --list`.
 
-    `usual` checks run with `mcastlab up` and when none is named. `needs` is what a cluster may lack.
+    Those `in_up` run with `mcastlab up` and when none is named. `needs` is what a cluster may lack.
     """
 
     name: str
     summary: str
     run: Callable[[Testbed], Outcome]
     group: str = "cluster"
-    usual: bool = True
+    in_up: bool = True
     needs: tuple[str, ...] = ()
 
 
@@ -121,7 +121,7 @@ CHECKS: tuple[Check, ...] = (
         "mlistener answers msender, by socat as in OpenShift's documentation, and nobody elsewhere does",
         pod_to_pod_namespace.run,
         "namespace",
-        usual=False,
+        in_up=False,
         needs=_SWITCH,
     ),
     Check(
@@ -129,7 +129,7 @@ CHECKS: tuple[Check, ...] = (
         "two enabled namespaces, one that is not and the default one hear only their own on one group",
         namespace_isolation.run,
         "namespace",
-        usual=False,
+        in_up=False,
         needs=_SWITCH,
     ),
     Check(
@@ -137,7 +137,7 @@ CHECKS: tuple[Check, ...] = (
         "a node and its host-network pods hear no pod's multicast, and no pod theirs",
         node_isolation.run,
         "namespace",
-        usual=False,
+        in_up=False,
         needs=("hosts", "switch"),
     ),
     Check(
@@ -145,7 +145,7 @@ CHECKS: tuple[Check, ...] = (
         "the plain sender and receiver on 239.1.1.1:5005",
         hello.run,
         "namespace",
-        usual=False,
+        in_up=False,
         needs=_SWITCH,
     ),
     Check(
@@ -153,16 +153,16 @@ CHECKS: tuple[Check, ...] = (
         "peers find each other, and mark dead who is gone, in time",
         discovery.run,
         "namespace",
-        usual=False,
+        in_up=False,
         needs=_SWITCH,
     ),
-    Check("mld", "any-source multicast over IPv6", mld.run, "namespace", usual=False, needs=_SWITCH),
+    Check("mld", "any-source multicast over IPv6", mld.run, "namespace", in_up=False, needs=_SWITCH),
     Check(
         "ssm",
         "of two sources in one group only the one that was joined is heard, IPv4 and IPv6",
         ssm.run,
         "namespace",
-        usual=False,
+        in_up=False,
         needs=_SWITCH,
     ),
     Check(
@@ -170,14 +170,14 @@ CHECKS: tuple[Check, ...] = (
         "disabling a namespace stops a running flow, and no other one",
         switch_off.run,
         "namespace",
-        usual=False,
+        in_up=False,
         needs=_SWITCH,
     ),
 )
 
 
 def select(names: Sequence[str], *, every: bool = False) -> list[Check]:
-    """The checks and those of the groups `names`, in the registry's order; the usual ones, or all, if there are none.
+    """The checks and those of the groups `names`, in the registry's order; those of `up`, or all, if there are none.
 
     Raises InputError or Problems.
     """
@@ -189,7 +189,7 @@ def select(names: Sequence[str], *, every: bool = False) -> list[Check]:
         raise Problems(unknown)
     if names:
         return [check for check in CHECKS if check.name in names or check.group in names]
-    return [check for check in CHECKS if every or check.usual]
+    return [check for check in CHECKS if every or check.in_up]
 
 
 def _unknown(name: str, known: Sequence[str]) -> InputError:

@@ -14,14 +14,14 @@ from provision.core.typed import Typed
 from provision.traffic.testbed import Target, Testbed
 
 CLEAN_UP = "clean-up"
-# The usual ones all at once; of all, a few: each has pods of its own, and two cores would be too busy to count.
+# Those of `up` all at once; of all, a few: each has pods of its own, and two cores would be too busy to count.
 _FEW = 4
 
 
 class CheckRun:
     """Checks that have begun.
 
-    `begin` takes names of checks and groups, none for the usual ones, or with `every` for all, and raises InputError
+    `begin` takes names of checks and groups, none for those of `up`, or with `every` for all, and raises InputError
     for an unknown one. Whoever has one ends it by `results` or `cancel`; both remove the pods.
     """
 
@@ -72,7 +72,7 @@ def _at_once(checks: Sequence[Check], testbed: Testbed) -> int:
     """
     if testbed.emulated:
         return 1
-    return len(checks) if all(check.usual for check in checks) else min(len(checks), _FEW)
+    return len(checks) if all(check.in_up for check in checks) else min(len(checks), _FEW)
 
 
 def _clear(testbed: Testbed, on_result: Callable[[Result], None]) -> list[Result]:

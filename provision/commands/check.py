@@ -142,5 +142,5 @@ def list_checks() -> None:
     for heading in ("check", "group", "with `up`", "what it proves"):
         table.add_column(heading)
     for item in CHECKS:
-        table.add_row(item.name, item.group, "yes" if item.usual else "", item.summary)
+        table.add_row(item.name, item.group, "yes" if item.in_up else "", item.summary)
     console().print(table)

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from provision.core.files import write_whole
 from provision.core.leftovers import end_leftovers, mark
 from provision.core.paths import ROOT, StateDir, cache_dir
 from provision.core.run import run
+from provision.core.text import Say
 
 _RECAP = re.compile(r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)")
 _TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.+?)\]")
@@ -43,8 +44,8 @@ def play(
     playbook: str,
     inventory: Mapping[str, Any],
     state: StateDir,
-    report: Callable[[str], None],
-    now: Callable[[str], None] = lambda _task: None,
+    report: Say,
+    now: Say = lambda _task: None,
 ) -> Recap:
     """Run playbooks/`playbook` on `inventory`; the whole output goes to the lab's logs.
 

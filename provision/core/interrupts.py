@@ -10,7 +10,7 @@ from types import FrameType
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Interrupts that come during the block reach their handlers at its end.
 
     For starting what somebody must end: between a program's start and the name it is kept under, an exception would

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from provision.core.errors import HostError
 from provision.core.paths import StateDir, cache_dir
+from provision.core.text import Say
 from provision.core.wait import Deadline, NotYet, until
 
 _NAME_BYTES = 200
@@ -81,7 +82,7 @@ def lab_lock(state: StateDir, lab_name: str, command: str) -> Iterator[None]:
 
 
 @contextmanager
-def held(path: Path, what: str, report: Callable[[str], None], seconds: float) -> Iterator[None]:
+def locked(path: Path, what: str, report: Say, seconds: float) -> Iterator[None]:
     """Hold the lock at `path` while `what` is made, waiting up to `seconds` for another process that makes it.
 
     Raises WaitError, naming the holder, when that takes longer.

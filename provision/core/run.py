@@ -9,13 +9,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from provision.core.errors import CommandError
-from provision.core.interrupts import held
+from provision.core.interrupts import deferred
+from provision.core.text import Say
 
 _SUDO = ["sudo", "-n"]
 _SUDO_SECONDS = 20.0
@@ -72,7 +73,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     check: bool = True,
-    on_line: Callable[[str], None] | None = None,
+    on_line: Say | None = None,
 ) -> Completed:
     """Run `argv` and return when it has ended, or raise CommandError.
 
@@ -102,7 +103,7 @@ def _execute(
     started = time.monotonic()
     process: subprocess.Popen[bytes] | None = None
     try:
-        with held():
+        with deferred():
             process = _start(argv, {**os.environ, **(env or {})}, cwd)
         stdout, stderr, timed_out = _collect(process, stdin, timeout, on_line)
     except BaseException:  # an interrupt: nothing that was started may outlive this process
@@ -130,7 +131,7 @@ def _start(argv: Sequence[str], environment: Mapping[str, str], cwd: Path | None
 
 
 def _collect(
-    process: subprocess.Popen[bytes], stdin: str, timeout: float, on_line: Callable[[str], None] | None
+    process: subprocess.Popen[bytes], stdin: str, timeout: float, on_line: Say | None
 ) -> tuple[str, str, bool]:
     """Feed and drain `process`; return its output and whether the time limit ended it."""
     out: list[str] = []
@@ -153,7 +154,7 @@ def _collect(
     return "".join(out), "".join(err), timed_out
 
 
-def _drain(stream: object, lines: list[str], on_line: Callable[[str], None] | None) -> None:
+def _drain(stream: object, lines: list[str], on_line: Say | None) -> None:
     for raw in stream:  # type: ignore[attr-defined]
         line = raw.decode(errors="replace")
         lines.append(line)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 # Control characters other than tab and line feed: output of a pod must not steer the user's terminal.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+# Takes one line of what is being done, for whoever waits.
+Say = Callable[[str], None]
 
 
 def visible(text: str) -> str:

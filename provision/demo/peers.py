@@ -10,10 +10,10 @@ from http import HTTPStatus
 from provision.cluster import manifests
 from provision.cluster.api import Kube, KubeError, Object
 from provision.cluster.pods import Pods, pod_state
+from provision.core.labels import DEMO
 from provision.core.wait import Deadline, NotYet, until
 
 PORT = 8080
-LABEL = "mcastlab.demo"
 _START_SECONDS = 120.0
 # What the agent does (agents/discovery): it sends every 2 s, and looks every 3 s who was silent for 5 s.
 SEND_SECONDS, REAP_SECONDS, DEAD_SECONDS = 2.0, 3.0, 5.0
@@ -52,7 +52,7 @@ class Demo:
     def deploy(self, name: str) -> None:
         """A deployment of one instance; one that is there already is scaled back to it."""
         self._kube.apply(
-            manifests.deployment(name, self._image, namespace=self.namespace, port=PORT, labels={LABEL: name})
+            manifests.deployment(name, self._image, namespace=self.namespace, port=PORT, labels={DEMO: name})
         )
 
     def scale(self, name: str, replicas: int) -> None:
@@ -97,7 +97,7 @@ class Demo:
 
     def _items(self) -> list[Object]:
         """The instances' pods, without those that are going."""
-        items = self._kube.items(f"/api/v1/namespaces/{self.namespace}/pods", labelSelector=LABEL)
+        items = self._kube.items(f"/api/v1/namespaces/{self.namespace}/pods", labelSelector=DEMO)
         return [item for item in items if "deletionTimestamp" not in item["metadata"]]
 
 

@@ -58,13 +58,13 @@ class Story:
         gone = next(name for name in before if name not in left)
         started = time.monotonic()
 
-        def judge(sights: list[Sight]) -> list[str]:
+        def lacking(sights: list[Sight]) -> list[str]:
             answered = {sight.name for sight in sights}
             silent = [f"{name} does not answer" for name in left if name not in answered]
             return [*still_alive(sights, gone), *silent, *unseen(sights, left)]
 
         what = f"{gone} to be marked dead, which has gone"
-        self._until(what, judge, REAPED_SECONDS)
+        self._until(what, lacking, REAPED_SECONDS)
         # The pod answers to its end for up to a second after it has left the list.
         return Chapter(f"second has 1 replica, and {gone} is marked dead", time.monotonic() - started, REAPED_SECONDS)
 
@@ -73,11 +73,11 @@ class Story:
         self._until("all to see each other", lambda sights: unseen(sights, names), FOUND_SECONDS)
         return Chapter(title, time.monotonic() - started, FOUND_SECONDS)
 
-    def _until(self, what: str, judge: Callable[[list[Sight]], list[str]], allowed: float) -> None:
+    def _until(self, what: str, lacking: Callable[[list[Sight]], list[str]], allowed: float) -> None:
         def probe() -> bool | NotYet:
             sights = self.demo.sights()
             self.show(sights)
-            problems = judge(sights)
+            problems = lacking(sights)
             return NotYet("; ".join(problems)) if problems else True
 
         try:

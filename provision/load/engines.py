@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from provision.artifacts.hints import explained
-from provision.artifacts.store import Report
+from provision.artifacts.hints import tool_hints
 from provision.core.errors import CommandError, HostError, InputError
 from provision.core.run import run
+from provision.core.text import Say
 
 _ENGINES = ("podman", "docker")
 _ASK_SECONDS, _SAVE_SECONDS = 60.0, 1800.0
 
 
-def save(name: str, target: Path, report: Report) -> str:
+def save(name: str, target: Path, report: Say) -> str:
     """Save the image into the file `target` and return which engine had it.
 
     Raises InputError where none has it, or two have different ones, and HostError where it cannot be saved.
@@ -22,7 +22,7 @@ def save(name: str, target: Path, report: Report) -> str:
     engine = _holder(name)
     whole = name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"  # docker would save all tags
     report(f"{engine} saves '{name}'")
-    with explained(f"the archive of '{name}'"):
+    with tool_hints(f"the archive of '{name}'"):
         try:
             run([engine, "save", "--output", str(target), whole], timeout=_SAVE_SECONDS)
         except CommandError as error:

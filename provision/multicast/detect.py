@@ -60,7 +60,7 @@ def detect(kube: Kube) -> Detection:
     network_type = _network_type(kube)
     present = workloads(kube)
     components = {item.name: item.components(present) for item in BACKENDS}
-    backend, why = choose(network_type, components)
+    backend, why = choose_backend(network_type, components)
     if backend is None and network_type == lab.BACKEND.network_type and components[lab.BACKEND.name]:
         # An agent that says why it cannot work is not ready, and yet is no riddle.
         backend = lab.BACKEND if lab.refusals(lab.statuses(kube)) else None
@@ -86,7 +86,7 @@ def wait_until_detected(kube: Kube) -> Detection:
     return until("the lab's multicast policy to run", probe, Deadline.after(_AGENT_SECONDS), interval=0.5)
 
 
-def choose(network_type: str, components: Mapping[str, Sequence[Workload]]) -> tuple[Backend | None, str]:
+def choose_backend(network_type: str, components: Mapping[str, Sequence[Workload]]) -> tuple[Backend | None, str]:
     """The backend that networkType names, if it runs; without a networkType, the only one that runs."""
     running = {name: [item for item in found if item.ready] for name, found in components.items()}
     if network_type:

@@ -14,7 +14,7 @@ _HEAD_START_SECONDS = 8
 
 
 class EarlyChecks:
-    """The usual checks, begun by `begin` while other stages run; each result is `told` as it comes.
+    """The checks of `up`, begun by `begin` while other stages run; each result is `told` as it comes.
 
     They hold only if these stages change nothing, since all was then as it is now: else the pipeline withdraws them,
     and they are run anew.

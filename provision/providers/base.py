@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +9,7 @@ from typing import Protocol
 from provision.artifacts import Images
 from provision.config import Lab
 from provision.core.errors import McastlabError
+from provision.core.text import Say
 from provision.hosts.facts import NodeFacts
 from provision.hosts.machine import Machine
 
@@ -45,7 +45,7 @@ class Provider(Protocol):
         """Every reason why `up` could not work here, without changing anything."""
         ...
 
-    def up(self, lab: Lab, node_image: str, bundle: Path, report: Callable[[str], None]) -> list[Machine]:
+    def up(self, lab: Lab, node_image: str, bundle: Path, report: Say) -> list[Machine]:
         """Make or start what is missing and return all machines, reachable by SSH."""
         ...
 

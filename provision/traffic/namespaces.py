@@ -7,25 +7,35 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from provision import multicast
 from provision.cluster.api import Kube, Object
 from provision.core.errors import HostError
+from provision.core.labels import CHECK
 from provision.multicast.annotations import namespace_path
 from provision.multicast.detect import Detection
 from provision.traffic.places import PodPlace
-from provision.traffic.pods import IDLE, LABEL, NAME_PREFIX, CheckPods
+from provision.traffic.pods import IDLE, NAME_PREFIX, CheckPods
 
 _UNPROVABLE_SECONDS = 5.0
 T = TypeVar("T")
 
 
-class CheckNamespaces:
-    """The namespaces and idle pods of one run; may be used by several threads at once.
+@dataclass(frozen=True)
+class Space:
+    """A namespace to be made for a run; with `multicast` it is enabled before anybody gets a pod in it."""
 
-    Those whose name ends in `-on` are enabled before anybody gets a pod in them.
-    """
+    name: str
+    multicast: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}-on" if self.multicast else self.name
+
+
+class CheckNamespaces:
+    """The namespaces and idle pods of one run; may be used by several threads at once."""
 
     def __init__(self, kube: Kube, made: CheckPods, found: Callable[[], Detection]) -> None:
         self._kube = kube
@@ -37,19 +47,19 @@ class CheckNamespaces:
         self._names: list[str] = []
         self._closed = False
 
-    def namespace(self, room: str) -> str:
-        """The full name of a room's namespace, which exists then; in force where the room is one that is on."""
-        return self._only_once(room, lambda: self._make(room))
+    def namespace(self, space: Space) -> str:
+        """Its full name; it exists then, and where it is to have multicast, that is in force."""
+        return self._only_once(str(space), lambda: self._make(space))
 
-    def place(self, room: str, name: str, *, hostname: str = "") -> PodPlace:
-        """An idle pod `name` in a room."""
-        namespace = self.namespace(room)
-        return self.pod(namespace, f"{room}-{name}", hostname=hostname)
+    def place(self, space: Space, name: str, *, hostname: str = "") -> PodPlace:
+        """An idle pod `name` in a space."""
+        namespace = self.namespace(space)
+        return self.pod(namespace, f"{space}-{name}", hostname=hostname)
 
-    def places(self, rooms: Mapping[str, str]) -> dict[str, PodPlace]:
-        """An idle pod for each tag in its room, all started at once; `rooms` is the room by tag."""
-        with ThreadPoolExecutor(len(rooms)) as starting:
-            futures = {tag: starting.submit(self.place, room, tag) for tag, room in rooms.items()}
+    def places(self, spaces: Mapping[str, Space]) -> dict[str, PodPlace]:
+        """An idle pod for each tag in its space, all started at once."""
+        with ThreadPoolExecutor(len(spaces)) as starting:
+            futures = {tag: starting.submit(self.place, space, tag) for tag, space in spaces.items()}
             return {tag: future.result() for tag, future in futures.items()}
 
     def pod(self, namespace: str, name: str, *, hostname: str = "") -> PodPlace:
@@ -61,23 +71,20 @@ class CheckNamespaces:
         return self._only_once(f"{namespace}/{name}", make)
 
     def close(self) -> None:
-        """Have all rooms deleted. Nobody waits: their pods are gone, and no other run's rooms have these names."""
+        """Have all of them deleted. Nobody waits: their pods are gone, and no other run's have these names."""
         with self._lock:
             self._closed = True
             names = list(self._names)
         for name in names:
             self._kube.delete(namespace_path(name))
 
-    def _full(self, room: str) -> str:
-        return f"{NAME_PREFIX}{self._token}-{room}"
-
-    def _make(self, room: str) -> str:
+    def _make(self, space: Space) -> str:
         self._only_once("sweep", self._sweep)
-        name = self._full(room)
+        name = f"{NAME_PREFIX}{self._token}-{space}"
         manifest: Object = {
             "apiVersion": "v1",
             "kind": "Namespace",
-            "metadata": {"name": name, "labels": {LABEL: room, "app.kubernetes.io/part-of": "mcastlab"}},
+            "metadata": {"name": name, "labels": {CHECK: str(space), "app.kubernetes.io/part-of": "mcastlab"}},
         }
         with self._lock:
             self._names.append(name)
@@ -85,7 +92,7 @@ class CheckNamespaces:
         if self._closed:  # `close` may have looked for it before it existed
             self._kube.delete(namespace_path(name))
             raise HostError("The checks are being stopped")
-        if room.endswith("-on"):
+        if space.multicast:
             multicast.enable(self._kube, self._found(), [name])
             self.settle()
         return name
@@ -97,7 +104,7 @@ class CheckNamespaces:
 
     def _sweep(self) -> None:
         """Once per run: delete what an earlier run left that was killed."""
-        for item in self._kube.items("/api/v1/namespaces", labelSelector=LABEL):
+        for item in self._kube.items("/api/v1/namespaces", labelSelector=CHECK):
             name = item["metadata"]["name"]
             if not name.startswith(f"{NAME_PREFIX}{self._token}-"):
                 self._kube.delete(namespace_path(name))

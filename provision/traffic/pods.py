@@ -11,11 +11,11 @@ from provision.cluster.manifests import POD_INTERFACE
 from provision.cluster.pods import Pods
 from provision.config import Lab
 from provision.core.errors import HostError
+from provision.core.labels import CHECK
 from provision.core.wait import Deadline
 from provision.traffic.places import PodPlace
 
 NAME_PREFIX = "mcastlab-check-"
-LABEL = "mcastlab.check"
 PRIMARY_INTERFACE = "eth0"  # of a pod on the pod network, wherever the CNI specification is followed
 # Commands are run in such a pod one by one. The kernel spares process 1 a SIGTERM that it has no handler for.
 _IDLE_SOURCE = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit()); signal.pause()"
@@ -108,7 +108,7 @@ class CheckPods:
     def _sweep(self) -> None:
         """Once per run: remove what an earlier run left that was killed."""
         if not self._swept:
-            left = self._kube.items("/api/v1/pods", labelSelector=LABEL)
+            left = self._kube.items("/api/v1/pods", labelSelector=CHECK)
             self._remove([(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in left])
             self._swept = True
 
@@ -126,7 +126,7 @@ class CheckPods:
             self._image,
             command,
             namespace="default" if self._foreign else network.namespaces[0],
-            labels={LABEL: name},
+            labels={CHECK: name},
             networks=f"{network.name}@{POD_INTERFACE}" if attach else "",
             host_network=host_network,
             node="" if self._foreign else self._lab.control_plane.name,

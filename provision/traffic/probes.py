@@ -1,4 +1,4 @@
-"""Running peers (agents/peer) in several places at once, and judging who heard whom, and when."""
+"""Running probes (agents/probe) in several places at once, and judging who heard whom, and when."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from provision.core.errors import CommandError
 from provision.core.paths import ROOT
 from provision.traffic.places import Place
 
-_SOURCE = ROOT / "agents" / "peer" / "peer.py"
+_SOURCE = ROOT / "agents" / "probe" / "probe.py"
 QUARTER = 0.25  # of the agent's bins, in seconds
 _SLACK_SECONDS = 60.0  # for a machine on which a process takes long to start
 # The edge of an interval: what is on its way when it begins or ends belongs to neither side.
@@ -21,8 +21,8 @@ _FEWEST = 2  # quarters of a second in which a sender must have sent, so that he
 
 
 @dataclass(frozen=True)
-class Peer:
-    """One peer to run: where, under which tag, and what it does beside joining; `rate` 0 sends nothing."""
+class Probe:
+    """One probe to run: where, under which tag, and what it does beside joining; `rate` 0 sends nothing."""
 
     tag: str
     place: Place
@@ -40,7 +40,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Heard:
-    """What one peer heard of one tag: when last (unix time), and which quarters of a second by the sender's clock."""
+    """What one probe heard of one tag: when last (unix time), and which quarters of a second by the sender's clock."""
 
     count: int
     last: float
@@ -51,8 +51,8 @@ NOTHING = Heard(0, 0.0, frozenset())
 
 
 @dataclass(frozen=True)
-class Report:
-    """What one peer says at its end; times are unix times, `bins` the quarters of a second in which it sent."""
+class ProbeReport:
+    """What one probe says at its end; times are unix times, `bins` the quarters of a second in which it sent."""
 
     tag: str
     joined: float
@@ -65,8 +65,8 @@ class Report:
         return self.heard.get(tag, NOTHING)
 
 
-class Reports(dict[str, Report]):
-    """The reports of peers that ran together, by tag."""
+class Reports(dict[str, ProbeReport]):
+    """The reports of probes that ran together, by tag."""
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -119,9 +119,9 @@ def _agent() -> str:
 
 
 class Running:
-    """Peers that run; `reports` waits for their end."""
+    """Probes that run; `reports` waits for their end."""
 
-    def __init__(self, executor: ThreadPoolExecutor, futures: Mapping[str, Future[Report]]) -> None:
+    def __init__(self, executor: ThreadPoolExecutor, futures: Mapping[str, Future[ProbeReport]]) -> None:
         self._executor = executor
         self._futures = futures
 
@@ -133,25 +133,25 @@ class Running:
             self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def start(peers: Sequence[Peer], group: str, port: int, seconds: float, ttl: int = 64) -> Running:
+def start(probes: Sequence[Probe], group: str, port: int, seconds: float, ttl: int = 64) -> Running:
     """Start all of them, each for `seconds`."""
-    executor = ThreadPoolExecutor(max_workers=len(peers), thread_name_prefix="peer")
-    return Running(executor, {peer.tag: executor.submit(_one, peer, group, port, seconds, ttl) for peer in peers})
+    executor = ThreadPoolExecutor(max_workers=len(probes), thread_name_prefix="probe")
+    return Running(executor, {probe.tag: executor.submit(_one, probe, group, port, seconds, ttl) for probe in probes})
 
 
-def _one(peer: Peer, group: str, port: int, seconds: float, ttl: int) -> Report:
-    done = peer.place.run(peer.argv(group, port, seconds, ttl), seconds + _SLACK_SECONDS)
-    return parse(peer.tag, done.stdout, peer.place.label)
+def _one(probe: Probe, group: str, port: int, seconds: float, ttl: int) -> ProbeReport:
+    done = probe.place.run(probe.argv(group, port, seconds, ttl), seconds + _SLACK_SECONDS)
+    return parse(probe.tag, done.stdout, probe.place.label)
 
 
-def parse(tag: str, text: str, label: str) -> Report:
-    """The report in a peer's output; raises CommandError when there is none."""
+def parse(tag: str, text: str, label: str) -> ProbeReport:
+    """The report in a probe's output; raises CommandError when there is none."""
     try:
         found = json.loads(text)
         heard = {
             name: Heard(item["count"], item["last"], frozenset(item["bins"])) for name, item in found["heard"].items()
         }
         bins = frozenset(found["bins"])
-        return Report(tag, found["joined"], found["ended"], found["sent"], bins, heard)
+        return ProbeReport(tag, found["joined"], found["ended"], found["sent"], bins, heard)
     except (AttributeError, ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"The peer in {label} reported nothing", detail=text) from error
+        raise CommandError(f"The probe in {label} reported nothing", detail=text) from error

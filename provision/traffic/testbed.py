@@ -85,7 +85,7 @@ class Testbed:
         self.tools_image = context.tools_image
         self.discovery_image = context.discovery_image
         self.made = CheckPods(context.lab, context.kube, self.pods, context.tools_image, foreign=context.foreign)
-        self.rooms = CheckNamespaces(context.kube, self.made, self.found)
+        self.spaces = CheckNamespaces(context.kube, self.made, self.found)
         self._lock = threading.Lock()
         self._detecting = threading.Lock()  # one of its own: it may be held until the lab's agents run
         self._found: Detection | None = None
@@ -156,7 +156,7 @@ class Testbed:
 
     def outsider(self) -> PodPlace:
         """An idle pod on the pod network, in a namespace that was not made for checks: one for all of this run."""
-        return self.rooms.pod("default", "outsider")
+        return self.spaces.pod("default", "outsider")
 
     def bystander(self) -> Future[Bystander]:
         """The bystander pod on the multicast LAN: one for all checks of this run, being started since the first asked.
@@ -182,7 +182,7 @@ class Testbed:
         try:
             self.made.close(one_by_one=not in_a_hurry and self.emulated)
         finally:
-            self.rooms.close()
+            self.spaces.close()
 
 
 def neighbour(group: IPv4Address, index: int) -> IPv4Address:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from provision.artifacts.store import Item
 from provision.artifacts.versions import Component
+from provision.core.text import Say
 
 
 class Source(Protocol):
@@ -26,6 +26,6 @@ class Source(Protocol):
         """The component's place in the cache; its key covers every input of this source."""
         ...
 
-    def fetch(self, component: Component, folder: Path, report: Callable[[str], None]) -> None:
+    def fetch(self, component: Component, folder: Path, report: Say) -> None:
         """Put the component's executables into `folder`. Raises HostError or CommandError."""
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ from provision.artifacts.store import Item, Store, dies_with_us, key_of, text_di
 from provision.artifacts.versions import Component, Versions
 from provision.core.errors import HostError
 from provision.core.run import run
+from provision.core.text import Say
 
 _FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
 _BUILD_SECONDS = 3600
@@ -42,7 +42,7 @@ class GoModules:
         key = key_of(entry=entry, files=files, flags=_FLAGS, go=dict(self.toolchain.settings))
         return Item(component.name, key, component.label)
 
-    def fetch(self, component: Component, folder: Path, report: Callable[[str], None]) -> None:
+    def fetch(self, component: Component, folder: Path, report: Say) -> None:
         go = golang.obtain(self.toolchain, self.versions, self.store, report)
         report(f"{component.label}: building from Go modules ({_about(component.seconds)})")
         argv = [*dies_with_us("KILL"), go, "build", *_FLAGS, "-ldflags", component.ldflags, "-o", f"{folder}/"]

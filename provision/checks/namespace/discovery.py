@@ -6,6 +6,7 @@ from provision.checks.result import Figure, Outcome, failed, not_applicable, pas
 from provision.core.errors import WaitError
 from provision.demo.peers import Demo, Sight, unseen
 from provision.demo.story import Chapter, Story
+from provision.traffic.namespaces import Space
 from provision.traffic.testbed import Testbed
 
 _FIGURES = ("found_after", "joined_after", "dead_after")
@@ -15,8 +16,8 @@ def run(testbed: Testbed) -> Outcome:
     """Two instances in another enabled namespace run all the time: they see each other, and nobody of the first one."""
     if not testbed.discovery_image:
         return not_applicable("the demo's image is not known to this cluster")
-    demo = Demo(testbed.kube, testbed.rooms.namespace("red-on"), testbed.discovery_image)
-    other = Demo(testbed.kube, testbed.rooms.namespace("blue-on"), testbed.discovery_image)
+    demo = Demo(testbed.kube, testbed.spaces.namespace(Space("red", multicast=True)), testbed.discovery_image)
+    other = Demo(testbed.kube, testbed.spaces.namespace(Space("blue", multicast=True)), testbed.discovery_image)
     other.deploy("foreign")
     other.scale("foreign", 2)
     foreign = other.wait(2)

@@ -7,19 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.core.paths import ROOT
+from provision.traffic.namespaces import Space
 from provision.traffic.places import Place, PodPlace
 from provision.traffic.testbed import BRIDGE, Testbed
 
 GROUP = "239.1.1.1"
 _WORDS = "b'Hello Multicast!'"
 _SENT, _WANTED = 6, 3
-_PLACES = {"receiver": ("red-on", "red1"), "sender": ("red-on", "red2"), "outsider": ("blue-on", "blue1")}
+_RED = Space("red", multicast=True)
+_PLACES = {"receiver": (_RED, "red1"), "sender": (_RED, "red2"), "outsider": (Space("blue", multicast=True), "blue1")}
 _SECONDS = 30.0
 
 
 def run(testbed: Testbed) -> Outcome:
     with ThreadPoolExecutor(len(_PLACES)) as starting:
-        futures = {role: starting.submit(testbed.rooms.place, *place) for role, place in _PLACES.items()}
+        futures = {role: starting.submit(testbed.spaces.place, *place) for role, place in _PLACES.items()}
         places = {role: future.result() for role, future in futures.items()}
     problem, heard = _one(testbed, places, places["sender"], ["--count", str(_SENT)])
     figures = [Figure("received", heard, "datagrams")]

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from provision.checks.result import Figure, Outcome, failed, not_applicable, passed
+from provision.traffic.namespaces import Space
 from provision.traffic.places import Place
-from provision.traffic.probes import Peer
+from provision.traffic.probes import Probe
 from provision.traffic.testbed import Testbed
-from provision.traffic.together import sentence, together
+from provision.traffic.together import run_together, sentence
 
 _SECONDS = 2.0
 _ASK_SECONDS = 60.0
 NO_IPV6 = "the pod network has no IPv6"
-_ROOMS = {"red1": "red-on", "red2": "red-on", "blue1": "blue-on", "blue2": "blue-on"}
+_RED = Space("red", multicast=True)
+_BLUE = Space("blue", multicast=True)
+_SPACES = {"red1": _RED, "red2": _RED, "blue1": _BLUE, "blue2": _BLUE}
 
 
 def run(testbed: Testbed) -> Outcome:
     stream = testbed.policy_stream("mld")
-    places = testbed.rooms.places(_ROOMS)
+    places = testbed.spaces.places(_SPACES)
     if not has_ipv6(places["red1"]):
         return not_applicable(NO_IPV6)
-    reports = together([Peer(tag, place) for tag, place in places.items()], stream, _SECONDS)
+    reports = run_together([Probe(tag, place) for tag, place in places.items()], stream, _SECONDS)
     begin, end = reports.interval
     within = [("red1", "red2"), ("red2", "red1"), ("blue1", "blue2"), ("blue2", "blue1")]
     heard = [reports.throughout(listener, tag, begin, end) for listener, tag in within]
-    foreign = [reports.silent(a, b) for a in _ROOMS for b in _ROOMS if _ROOMS[a] != _ROOMS[b]]
+    foreign = [reports.silent(a, b) for a in _SPACES for b in _SPACES if _SPACES[a] != _SPACES[b]]
     figures = (
         Figure("sent", sum(report.sent for report in reports.values()), "datagrams"),
         Figure("received", sum(reports[listener].of(tag).count for listener, tag in within), "datagrams"),

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from provision.checks.policy_bypass import lifted
+from provision.checks.policy_bypass import bypassed
 from provision.checks.result import Figure, Outcome, failed, passed
+from provision.traffic.namespaces import Space
 from provision.traffic.places import PodPlace
-from provision.traffic.probes import Peer, Reports
+from provision.traffic.probes import Probe, Reports
 from provision.traffic.testbed import Testbed
-from provision.traffic.together import sentence, together, together_while
+from provision.traffic.together import run_together, sentence, together_while
 
 _SECONDS = 2.0
-# Tag of a peer: the room it is in. Those of a room that is on hear each other, and nobody else hears anybody.
-_ROOMS = {"red1": "red-on", "red2": "red-on", "blue1": "blue-on", "blue2": "blue-on", "grey": "grey"}
+_RED = Space("red", multicast=True)
+_BLUE = Space("blue", multicast=True)
+_GREY = Space("grey")
+# Where each probe is, by its tag. Those where multicast is on hear each other, and nobody else hears anybody.
+_SPACES = {"red1": _RED, "red2": _RED, "blue1": _BLUE, "blue2": _BLUE, "grey": _GREY}
 _WITHIN = (("red1", "red2"), ("red2", "red1"), ("blue1", "blue2"), ("blue2", "blue1"))
 _OUTSIDERS = ("blue1", "grey", "default")
 
@@ -23,16 +27,16 @@ def run(testbed: Testbed) -> Outcome:
     """All send and have joined throughout. At last the policy is taken away, and the outsiders must hear one sender."""
     stream = testbed.policy_stream("namespace-isolation")
     places = _places(testbed)
-    peers = [Peer(tag, place) for tag, place in places.items()]
-    reports = together(peers, stream, _SECONDS)
+    probes = [Probe(tag, place) for tag, place in places.items()]
+    reports = run_together(probes, stream, _SECONDS)
     figures = _figures(reports)
-    if problem := judge(reports):
+    if problem := trouble(reports):
         return failed(problem, *figures)
     if testbed.foreign:
         return passed("each hears its own namespace throughout, and nothing foreign", *figures)
-    outsiders = [Peer(tag, places[tag]) for tag in ("red1", *_OUTSIDERS)]
+    outsiders = [Probe(tag, places[tag]) for tag in ("red1", *_OUTSIDERS)]
     # The group is of this check only: others run beside it, in the same pods.
-    with lifted(testbed.node().remote, stream.group) as again:
+    with bypassed(testbed.node().remote, stream.group) as again:
         without, _ = together_while(outsiders, stream, _SECONDS / 2, lambda _length: again())
     begin, end = without.interval
     if problem := sentence([without.throughout(tag, "red1", begin, end) for tag in _OUTSIDERS]):
@@ -45,7 +49,7 @@ def run(testbed: Testbed) -> Outcome:
     )
 
 
-def judge(reports: Reports) -> str:
+def trouble(reports: Reports) -> str:
     """What was not heard within a namespace, and what was heard across its border."""
     begin, end = reports.interval
     missed = [reports.throughout(listener, tag, begin, end) for listener, tag in _WITHIN]
@@ -59,8 +63,8 @@ def judge(reports: Reports) -> str:
 
 
 def _places(testbed: Testbed) -> Mapping[str, PodPlace]:
-    with ThreadPoolExecutor(len(_ROOMS) + 1) as starting:
-        futures = {tag: starting.submit(testbed.rooms.place, room, tag) for tag, room in _ROOMS.items()}
+    with ThreadPoolExecutor(len(_SPACES) + 1) as starting:
+        futures = {tag: starting.submit(testbed.spaces.place, space, tag) for tag, space in _SPACES.items()}
         futures["default"] = starting.submit(testbed.outsider)
         return {tag: future.result() for tag, future in futures.items()}
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from provision.checks.policy_bypass import lifted
+from provision.checks.policy_bypass import bypassed
 from provision.checks.result import Figure, Outcome, failed, passed
+from provision.traffic.namespaces import Space
 from provision.traffic.places import Place
 from provision.traffic.pods import IDLE
-from provision.traffic.probes import Peer, Reports
+from provision.traffic.probes import Probe, Reports
 from provision.traffic.testbed import BRIDGE, Testbed
-from provision.traffic.together import sentence, together, together_while
+from provision.traffic.together import run_together, sentence, together_while
 
 _SECONDS = 2.0
+_RED = Space("red", multicast=True)
 _NODE = ("node", "hostnet")
 
 
@@ -21,16 +23,16 @@ def run(testbed: Testbed) -> Outcome:
     """Two pods of an enabled namespace, the node and a pod of that namespace with the node's network, on one group."""
     stream = testbed.policy_stream("node-isolation")
     places = _places(testbed)
-    reports = together(_peers(places), stream, _SECONDS)
+    reports = run_together(_probes(places), stream, _SECONDS)
     figures = _figures(reports)
     begin, end = reports.interval
     within = [reports.throughout("red1", "red2", begin, end), reports.throughout("red2", "red1", begin, end)]
     if problem := sentence([*within, *_crossed(reports)]):
         return failed(problem, *figures)
-    peers = _peers({tag: places[tag] for tag in ("red1", *_NODE)})
+    probes = _probes({tag: places[tag] for tag in ("red1", *_NODE)})
     # The group is of this check only: others run beside it, in the same pods.
-    with lifted(testbed.node().remote, stream.group) as again:
-        without, _ = together_while(peers, stream, _SECONDS / 2, lambda _length: again())
+    with bypassed(testbed.node().remote, stream.group) as again:
+        without, _ = together_while(probes, stream, _SECONDS / 2, lambda _length: again())
     begin, end = without.interval
     heard = [without.throughout(tag, "red1", begin, end) for tag in _NODE]
     heard += [without.throughout("red1", tag, begin, end) for tag in _NODE]
@@ -45,15 +47,15 @@ def run(testbed: Testbed) -> Outcome:
 
 def _places(testbed: Testbed) -> Mapping[str, Place]:
     with ThreadPoolExecutor(3) as starting:
-        reds = {tag: starting.submit(testbed.rooms.place, "red-on", tag) for tag in ("red1", "red2")}
-        namespace = testbed.rooms.namespace("red-on")
+        reds = {tag: starting.submit(testbed.spaces.place, _RED, tag) for tag in ("red1", "red2")}
+        namespace = testbed.spaces.namespace(_RED)
         hostnet = starting.submit(testbed.made.start, "hostnet", IDLE, namespace=namespace, host_network=True)
         found: dict[str, Place] = {tag: future.result() for tag, future in reds.items()}
         return {**found, "node": testbed.node(), "hostnet": hostnet.result()}
 
 
-def _peers(places: Mapping[str, Place]) -> list[Peer]:
-    return [Peer(tag, place, interface=BRIDGE if tag in _NODE else "") for tag, place in places.items()]
+def _probes(places: Mapping[str, Place]) -> list[Probe]:
+    return [Probe(tag, place, interface=BRIDGE if tag in _NODE else "") for tag, place in places.items()]
 
 
 def _crossed(reports: Reports) -> list[str]:

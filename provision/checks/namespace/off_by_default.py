@@ -6,28 +6,30 @@ from concurrent.futures import ThreadPoolExecutor
 
 from provision import multicast
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.traffic.probes import Peer, Reports
+from provision.traffic.namespaces import Space
+from provision.traffic.probes import Probe, Reports
 from provision.traffic.testbed import Testbed
-from provision.traffic.together import sentence, together
+from provision.traffic.together import run_together, sentence
 
 _SECONDS = 1.5
+_PLAIN = Space("plain")
 
 
 def run(testbed: Testbed) -> Outcome:
     """The one check of the switch that `mcastlab up` makes: both states, both ways, in three pods."""
     stream = testbed.policy_stream("multicast-off-by-default")
     with ThreadPoolExecutor(3) as starting:
-        places = [starting.submit(testbed.rooms.place, "plain", name) for name in ("one", "two")]
+        places = [starting.submit(testbed.spaces.place, _PLAIN, name) for name in ("one", "two")]
         outside = starting.submit(testbed.outsider)
-        peers = [Peer(name, place.result()) for name, place in zip(("one", "two"), places, strict=True)]
-        peers.append(Peer("outsider", outside.result()))
-    before = together(peers, stream, _SECONDS)
+        probes = [Probe(name, place.result()) for name, place in zip(("one", "two"), places, strict=True)]
+        probes.append(Probe("outsider", outside.result()))
+    before = run_together(probes, stream, _SECONDS)
     problem = off(before)
     if problem:
         return failed(f"Before the namespace was enabled: {problem}", *_figures(before, "before"))
-    multicast.enable(testbed.kube, testbed.found(), [testbed.rooms.namespace("plain")])
-    testbed.rooms.settle()
-    after = together(peers, stream, _SECONDS)
+    multicast.enable(testbed.kube, testbed.found(), [testbed.spaces.namespace(_PLAIN)])
+    testbed.spaces.settle()
+    after = run_together(probes, stream, _SECONDS)
     figures = (*_figures(before, "before"), *_figures(after, "after"))
     if problem := on(after):
         return failed(f"After the namespace was enabled: {problem}", *figures)

@@ -13,6 +13,7 @@ from provision.checks.result import Figure, Outcome, failed, passed
 from provision.core.run import Completed
 from provision.core.wait import Deadline, NotYet, until
 from provision.multicast.detect import NETWORK
+from provision.traffic.namespaces import Space
 from provision.traffic.places import PodPlace, address, snapshot
 from provision.traffic.testbed import Testbed
 
@@ -50,12 +51,12 @@ def run(testbed: Testbed) -> Outcome:
                 pair.listener.run(["pkill", "-x", "socat"], 15, check=False)
     figures = tuple(Figure(f"answers_{name}", len(answers), "answers") for name, answers in heard.items())
     for pair in pairs:
-        if problem := judge(pair.name, heard[pair.name], wanted=pair.wanted):
+        if problem := trouble(pair.name, heard[pair.name], wanted=pair.wanted):
             return failed(problem, *figures)
     return passed(_found(pairs), *figures)
 
 
-def judge(hostname: str, answers: Sequence[str], *, wanted: bool) -> str:
+def trouble(hostname: str, answers: Sequence[str], *, wanted: bool) -> str:
     """What is wrong with the answers that a sender printed, when only `hostname` may answer, and must if `wanted`."""
     foreign = sorted(set(answers) - {hostname})
     if foreign:
@@ -77,21 +78,21 @@ def _found(pairs: Sequence[Pair]) -> str:
 
 def _pairs(testbed: Testbed) -> list[Pair]:
     with ThreadPoolExecutor(2) as starting:
-        first = starting.submit(_pair, testbed, testbed.namespace, "red-on", "mlistener")
-        second = starting.submit(_pair, testbed, "", "blue-on", "outsider")
+        first = starting.submit(_pair, testbed, testbed.namespace, Space("red", multicast=True), "mlistener")
+        second = starting.submit(_pair, testbed, "", Space("blue", multicast=True), "outsider")
         return [first.result(), second.result()]
 
 
-def _pair(testbed: Testbed, namespace: str, room: str, hostname: str) -> Pair:
+def _pair(testbed: Testbed, namespace: str, space: Space, hostname: str) -> Pair:
     wanted = True
     if namespace:
         wanted = multicast.status(testbed.kube, testbed.found(), [namespace])[0].wanted
-    where = namespace or testbed.rooms.namespace(room)
+    where = namespace or testbed.spaces.namespace(space)
     with ThreadPoolExecutor(2) as starting:
-        listener = starting.submit(testbed.rooms.pod, where, hostname, hostname=hostname)
-        # In a room, any pod that other checks use as well will do.
-        shared = room.replace("-on", "2")
-        sender = starting.submit(testbed.rooms.pod, where, "msender" if namespace else f"{room}-{shared}").result()
+        listener = starting.submit(testbed.spaces.pod, where, hostname, hostname=hostname)
+        # In one that was made for this run, any pod that other checks use as well will do.
+        shared = f"{space}-{space.name}2"
+        sender = starting.submit(testbed.spaces.pod, where, "msender" if namespace else shared).result()
     return Pair(hostname, wanted, listener.result(), sender)
 
 

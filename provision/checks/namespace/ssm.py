@@ -10,8 +10,9 @@ from typing import Any
 from provision.checks.namespace.mld import NO_IPV6, has_ipv6
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.core.wait import Deadline
+from provision.traffic.namespaces import Space
 from provision.traffic.places import Place, PodPlace
-from provision.traffic.probes import Peer, Reports
+from provision.traffic.probes import Probe, Reports
 from provision.traffic.testbed import BRIDGE, Testbed
 from provision.traffic.together import sentence, together_while
 
@@ -23,7 +24,7 @@ _JOINS = {"red3": "red1", "red1": "red2"}
 
 
 def run(testbed: Testbed) -> Outcome:
-    places = testbed.rooms.places(dict.fromkeys(_TAGS, "red-on"))
+    places = testbed.spaces.places(dict.fromkeys(_TAGS, Space("red", multicast=True)))
     families = ["ssm", "ssm6"] if has_ipv6(places["red1"]) else ["ssm"]
     problems: list[str] = []
     figures: list[Figure] = []
@@ -45,14 +46,14 @@ def _family(testbed: Testbed, family: str, places: Mapping[str, PodPlace]) -> tu
     stream = testbed.policy_stream(family)
     six = family == "ssm6"
     sources = {tag: global_address(places[tag], six=six) for tag in _JOINS.values()}
-    peers = [
-        Peer("red1", places["red1"], source=sources["red2"]),
-        Peer("red2", places["red2"], join=False),
-        Peer("red3", places["red3"], rate=0, source=sources["red1"]),
+    probes = [
+        Probe("red1", places["red1"], source=sources["red2"]),
+        Probe("red2", places["red2"], join=False),
+        Probe("red3", places["red3"], rate=0, source=sources["red1"]),
     ]
     members = set(sources.values())
     reports, table = together_while(
-        peers, stream, _SECONDS, lambda length: _table(testbed, length, stream.group, members)
+        probes, stream, _SECONDS, lambda length: _table(testbed, length, stream.group, members)
     )
     begin, end = reports.interval
     heard = [reports.throughout(tag, source, begin, end) for tag, source in _JOINS.items()]

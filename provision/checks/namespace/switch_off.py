@@ -6,31 +6,34 @@ import time
 
 from provision import multicast
 from provision.checks.result import Figure, Outcome, failed, passed
-from provision.traffic.probes import MARGIN, Peer, Reports
+from provision.traffic.namespaces import Space
+from provision.traffic.probes import MARGIN, Probe, Reports
 from provision.traffic.testbed import Testbed
 from provision.traffic.together import sentence, together_while
 
 _SECONDS = 6.0
 _RATE = 100.0
 _AFTER_SECONDS = 1.0
-_ROOMS = {"off1": "off-on", "off2": "off-on", "red1": "red-on", "red2": "red-on"}
+_OFF = Space("off", multicast=True)
+_RED = Space("red", multicast=True)
+_SPACES = {"off1": _OFF, "off2": _OFF, "red1": _RED, "red2": _RED}
 
 
 def run(testbed: Testbed) -> Outcome:
     stream = testbed.policy_stream("switch-off")
-    places = testbed.rooms.places(_ROOMS)
-    found, room = testbed.found(), [testbed.rooms.namespace("off-on")]
+    places = testbed.spaces.places(_SPACES)
+    found, off = testbed.found(), [testbed.spaces.namespace(_OFF)]
 
     def switch(length: float) -> tuple[float, float]:
         """Disable in the middle of the run; when that was asked for, and when it was answered."""
-        multicast.enable(testbed.kube, found, room)  # again, where the peers missed each other before
+        multicast.enable(testbed.kube, found, off)  # again, where the probes missed each other before
         time.sleep(length / 2)
         asked = time.time()
-        multicast.disable(testbed.kube, found, room)
+        multicast.disable(testbed.kube, found, off)
         return asked, time.time()
 
-    peers = [Peer(tag, place, rate=_RATE) for tag, place in places.items()]
-    reports, (asked, done) = together_while(peers, stream, _SECONDS, switch, _enough)
+    probes = [Probe(tag, place, rate=_RATE) for tag, place in places.items()]
+    reports, (asked, done) = together_while(probes, stream, _SECONDS, switch, _enough)
     begin, end = reports.interval
     heard = reports["off2"].of("off1")
     stopped = max(heard.last, reports["off1"].of("off2").last)
@@ -46,7 +49,7 @@ def run(testbed: Testbed) -> Outcome:
         return failed(problem, *figures)
     if end - done < _AFTER_SECONDS:
         return failed(
-            f"The peers ended {end - done:.1f} s after the switch: too early to say that the flow stopped", *figures
+            f"The probes ended {end - done:.1f} s after the switch: too early to say that the flow stopped", *figures
         )
     if stopped > done + MARGIN:
         return failed(f"Datagrams still came {stopped - done:.1f} s after the switch was in force", *figures)
@@ -56,6 +59,6 @@ def run(testbed: Testbed) -> Outcome:
 
 
 def _enough(reports: Reports, times: tuple[float, float]) -> bool:
-    """Whether all peers were there for a while before the switch was asked for, and after it was answered."""
+    """Whether all probes were there for a while before the switch was asked for, and after it was answered."""
     (begin, end), (asked, done) = reports.interval, times
     return asked - begin >= _AFTER_SECONDS and end - done >= _AFTER_SECONDS

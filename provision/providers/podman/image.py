@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,15 +20,16 @@ from provision.artifacts.store import key_of
 from provision.config import Host, Lab
 from provision.configure import playbook as ansible
 from provision.configure.inventory import inventory
-from provision.core.lock import FileLock, held
+from provision.core import labels
+from provision.core.lock import FileLock, locked
 from provision.core.paths import ROOT, StateDir, cache_dir
 from provision.core.run import as_root, run
+from provision.core.text import Say
 from provision.hosts.facts import NodeFacts
 from provision.hosts.machine import Machine
 from provision.networks.attacher import known_attacher
 from provision.providers.podman.cli import Podman
 
-LABEL = "mcastlab.image"
 _REPOSITORY = "localhost/mcastlab/node-ready"
 _KEPT = 3
 _WAIT_SECONDS = 600
@@ -52,8 +52,6 @@ find "$2" -name '*.db' -exec sh -c 'cp -p "$1" "$1.own" && mv "$1.own" "$1"' _ {
 rm -rf "$2/io.containerd.grpc.v1.introspection"
 """
 
-Report = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class NodeImage:
@@ -69,7 +67,7 @@ class NodeMaker(Protocol):
     podman: Podman
     state: StateDir
 
-    def up(self, lab: Lab, node_image: str, bundle: Path, report: Report) -> list[Machine]: ...
+    def up(self, lab: Lab, node_image: str, bundle: Path, report: Say) -> list[Machine]: ...
 
     def down(self, lab: Lab) -> list[str]: ...
 
@@ -80,7 +78,7 @@ class NodeMaker(Protocol):
     def volume(self, host: Host) -> str: ...
 
 
-def ensure(maker: NodeMaker, base: str, bundle: Path, report: Report) -> NodeImage:
+def ensure(maker: NodeMaker, base: str, bundle: Path, report: Say) -> NodeImage:
     """The image made of `base` and the bundle at `bundle`, from Podman's storage or made now.
 
     Raises HostError or CommandError where it cannot be made, WaitError where another process takes too long.
@@ -89,7 +87,7 @@ def ensure(maker: NodeMaker, base: str, bundle: Path, report: Report) -> NodeIma
     key = key_of(base=base, bundle=bundle.name, facts=maker.node_facts().variables(), files=_digests(), lab=_LAB)
     found = NodeImage(f"{_REPOSITORY}:{key}", f"mcastlab-image-{key}")
     if not _there(podman, found):
-        with held(_lock_file(), "node image", report, _WAIT_SECONDS):
+        with locked(_lock_file(), "node image", report, _WAIT_SECONDS):
             if not _there(podman, found):
                 report("node image: letting the roles make it, once (about 40 s)")
                 _make(maker, found, base, bundle, report)
@@ -112,7 +110,7 @@ def sweep(maker: NodeMaker) -> None:
         lock.release()
 
 
-def _make(maker: NodeMaker, found: NodeImage, base: str, bundle: Path, report: Report) -> None:
+def _make(maker: NodeMaker, found: NodeImage, base: str, bundle: Path, report: Say) -> None:
     lab, podman = image_lab(), maker.podman
     maker.down(lab)
     try:
@@ -124,7 +122,7 @@ def _make(maker: NodeMaker, found: NodeImage, base: str, bundle: Path, report: R
         podman.run(["exec", container, "sh", "-c", _FORGET])
         podman.run(["stop", "-t", "10", container])
         podman.run(["volume", "rm", "--force", found.volume])
-        podman.run(["volume", "create", "--label", f"{LABEL}={found.image}", found.volume])
+        podman.run(["volume", "create", "--label", f"{labels.IMAGE}={found.image}", found.volume])
         places = [_place(podman, maker.volume(lab.control_plane)), _place(podman, found.volume)]
         run(as_root(["sh", "-c", _MOVE, "move", *places]), timeout=120)
         # Last: where the image is, all of it is.

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from provision.config import Host, Lab
+from provision.core import labels
 from provision.core.errors import CommandError, HostError, InputError, McastlabError
 from provision.core.paths import cache_dir
 from provision.core.run import as_root, never_root, run
 from provision.hosts.firewall import drops
 from provision.providers import programs
 from provision.providers.podman.cli import Podman
-from provision.providers.podman.names import LABEL
 
 Probe = Callable[[], Iterable[McastlabError]]
 
@@ -179,7 +179,7 @@ def _subnets(lab: Lab, own: frozenset[str]) -> Iterable[McastlabError]:
 def _other_labs(lab: Lab, provider: OnPodman) -> Iterable[McastlabError]:
     """Networks of other labs: this machine has no route to a lab's LAN, and no bridge of one that is stopped."""
     for network in json.loads(provider.podman.run(["network", "ls", "--format", "json"]).stdout or "[]"):
-        owner = network.get("labels", {}).get(LABEL)
+        owner = network.get("labels", {}).get(labels.LAB)
         if owner not in (None, lab.name):
             for entry in network.get("subnets") or []:
                 yield from _overlaps(lab, entry["subnet"], f"which lab '{owner}' has")

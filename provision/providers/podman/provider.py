@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from ipaddress import IPv4Network
@@ -11,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from provision.config import Host, Lab
+from provision.core import labels as label
 from provision.core.errors import HostError, InputError, McastlabError
 from provision.core.files import read_whole, write_whole
 from provision.core.paths import BUNDLE_DIR, StateDir, cache_dir
+from provision.core.text import Say
 from provision.hosts.facts import NodeFacts
 from provision.hosts.machine import Machine
 from provision.providers.base import MachineStatus
@@ -22,7 +23,6 @@ from provision.providers.podman.cli import Podman, bridge_name, mac_address
 from provision.providers.podman.image import NodeImage
 from provision.providers.podman.keys import hand_over, make_key
 from provision.providers.podman.lan import ANNOTATION, LanPorts, network_args, set_snooping
-from provision.providers.podman.names import BUNDLE_LABEL, FOLDER_LABEL, LABEL, SETTINGS_LABEL
 from provision.providers.podman.preflight import problems
 
 _FIRST_ADDRESS = 11  # of the management network, as on the LAN
@@ -54,12 +54,12 @@ class PodmanProvider:
     def preflight(self, lab: Lab) -> list[McastlabError]:
         return problems(lab, self)
 
-    def up(self, lab: Lab, node_image: str, bundle: Path, report: Callable[[str], None]) -> list[Machine]:
+    def up(self, lab: Lab, node_image: str, bundle: Path, report: Say) -> list[Machine]:
         """Raises HostError or CommandError naming the host that does not come up."""
         self.state.make()
         make_key(self.state.key, self.prefix)
         for network in ("mgmt", "lan"):
-            self.podman.ensure_network(f"{self.prefix}-{network}", network_args(lab, network, LABEL))
+            self.podman.ensure_network(f"{self.prefix}-{network}", network_args(lab, network, label.LAB))
         known = self.containers(lab)
         self._ports.describe(lab, self.container)
 
@@ -101,7 +101,7 @@ class PodmanProvider:
     def down(self, lab: Lab) -> list[str]:
         self.containers(lab)  # refuses a lab of another folder
         removed: list[str] = []
-        filters = ["--filter", f"label={LABEL}={lab.name}"]
+        filters = ["--filter", f"label={label.LAB}={lab.name}"]
         for kind, listing in (
             ("container", ["ps", "-a", "--format", "{{.Names}}"]),
             ("volume", ["volume", "ls", "--format", "{{.Name}}"]),
@@ -138,13 +138,13 @@ class PodmanProvider:
 
     def containers(self, lab: Lab) -> dict[str, dict[str, Any]]:
         """The lab's containers by name, as `podman ps` describes them; raises InputError on somebody else's lab."""
-        output = self.podman.run(["ps", "-a", "--filter", f"label={LABEL}={lab.name}", "--format", "json"]).stdout
+        output = self.podman.run(["ps", "-a", "--filter", f"label={label.LAB}={lab.name}", "--format", "json"]).stdout
         found = {item["Names"][0]: item for item in json.loads(output or "[]")}
         folder = str(self.state.path)
         for item in found.values():
-            if item["Labels"].get(FOLDER_LABEL, folder) != folder:
+            if item["Labels"].get(label.FOLDER, folder) != folder:
                 raise InputError(
-                    f"A lab named '{lab.name}' is already up from another folder: '{item['Labels'][FOLDER_LABEL]}'",
+                    f"A lab named '{lab.name}' is already up from another folder: '{item['Labels'][label.FOLDER]}'",
                     remedy="Give this lab another `name` and subnets in lab.yml, or run"
                     " `mcastlab down --lab FILE` with its own file there",
                 )
@@ -164,27 +164,27 @@ class PodmanProvider:
             sys_resource=kernel.sys_resource,
         )
 
-    def _image(self, base: str, bundle: Path, report: Callable[[str], None]) -> NodeImage:
+    def _image(self, base: str, bundle: Path, report: Say) -> NodeImage:
         return podman_image.ensure(self.image_maker(self.podman), base, bundle, report)
 
     def _make_container(self, lab: Lab, host: Host, base: str, bundle: Path, image: NodeImage | None) -> None:
         """With `image` from that and its volume, else from the image `base` and an empty volume."""
         volume = self.volume(host)
         self.podman.run(["volume", "rm", "--force", volume])  # of a run that was killed before it came to the container
-        self.podman.run(["volume", "create", "--label", f"{LABEL}={lab.name}", volume])
+        self.podman.run(["volume", "create", "--label", f"{label.LAB}={lab.name}", volume])
         if image:
             podman_image.seed(self.podman, image, volume)
         self.podman.run(self._run_args(lab, host, image.image if image else base, bundle), timeout=120)
 
     def _ensure_running(self, lab: Lab, host: Host, found: dict[str, Any], bundle: Path) -> None:
         settings = _settings(lab, host)
-        if found["Labels"].get(SETTINGS_LABEL) != settings:
+        if found["Labels"].get(label.SETTINGS) != settings:
             raise InputError(
-                f"Host '{host.name}' runs with other settings ({found['Labels'].get(SETTINGS_LABEL)}) than"
+                f"Host '{host.name}' runs with other settings ({found['Labels'].get(label.SETTINGS)}) than"
                 f" lab.yml now gives ({settings})",
                 remedy="Run `mcastlab down`, then `mcastlab up`",
             )
-        if (made_from := found["Labels"].get(BUNDLE_LABEL)) != bundle.name:
+        if (made_from := found["Labels"].get(label.BUNDLE)) != bundle.name:
             raise HostError(
                 f"Host '{host.name}' was made from bundle '{made_from}', and the artifacts are now '{bundle.name}'",
                 remedy="Run `mcastlab down`, then `mcastlab up`",
@@ -199,8 +199,8 @@ class PodmanProvider:
         lan = f"{self.prefix}-lan:interface_name={lab.lan.interface},ip={host.address},mac={mac_address(name, 'lan')}"
         if lab.dual_stack and host.address6:
             lan += f",ip6={host.address6}"
-        labels = {LABEL: lab.name, FOLDER_LABEL: str(self.state.path), SETTINGS_LABEL: _settings(lab, host)}
-        labels[BUNDLE_LABEL] = bundle.name
+        labels = {label.LAB: lab.name, label.FOLDER: str(self.state.path), label.SETTINGS: _settings(lab, host)}
+        labels[label.BUNDLE] = bundle.name
         args = ["run", "-d", "--name", name, "--hostname", host.name, "--privileged", "--systemd=always"]
         # Without a cgroup namespace kubelet sees the paths of this machine; the default of 2048 processes
         # would be shared by every pod of the node.

@@ -24,7 +24,7 @@ _MEMORY = {"control-plane": 2.0, "source": 0.25}
 _DISK = {"control-plane": 4.0, "source": 0.5}
 
 
-def judge(lab: Lab, host: Host, facts: Facts, where: str) -> list[McastlabError]:
+def faults(lab: Lab, host: Host, facts: Facts, where: str) -> list[McastlabError]:
     """Everything that keeps this host from its place in `lab`; `where` is its SSH endpoint."""
     found = [*_system(facts)]
     for rule in (_kernel, _programs, _room, _interface, _tenants, _networks, _firewall, _membership):

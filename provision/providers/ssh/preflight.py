@@ -16,7 +16,7 @@ from provision.hosts.connect import endpoint
 from provision.hosts.machine import Machine
 from provision.hosts.remote import Remote
 from provision.providers import programs
-from provision.providers.ssh.judge import judge
+from provision.providers.ssh.judge import faults
 
 _PROBE = ROOT / "agents" / "hostprobe" / "hostprobe.py"
 _CLAIM = ROOT / "plugins" / "module_utils" / "host_holder.py"
@@ -40,7 +40,7 @@ def problems(lab: Lab, machines: Sequence[Machine]) -> list[McastlabError]:
     found: list[McastlabError] = [problem for answer in answers for problem in answer.problems]
     for answer in answers:
         if answer.facts is not None:
-            found += judge(lab, lab.host(answer.machine.name), answer.facts, endpoint(answer.machine))
+            found += faults(lab, lab.host(answer.machine.name), answer.facts, endpoint(answer.machine))
     return [*found, *_one_machine_twice(answers)]
 
 

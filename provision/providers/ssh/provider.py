@@ -10,6 +10,7 @@ from typing import Any
 from provision.config import Host, HostSsh, Lab
 from provision.core.errors import InputError, McastlabError, Problems
 from provision.core.paths import StateDir
+from provision.core.text import Say
 from provision.hosts.machine import Machine
 from provision.hosts.remote import Remote
 from provision.networks.attacher import known_attacher
@@ -34,7 +35,7 @@ class SshProvider:
 
         return problems(lab, self.machines(lab))
 
-    def up(self, lab: Lab, node_image: str, bundle: Path, report: Callable[[str], None]) -> list[Machine]:
+    def up(self, lab: Lab, node_image: str, bundle: Path, report: Say) -> list[Machine]:
         """The machines as they are; raises Problems where one cannot be reached any more."""
         self.state.make()
         machines = self.machines(lab)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from provision.artifacts.store import Item, dies_with_us, key_of, text_digest
 from provision.core.errors import HostError
 from provision.core.paths import ROOT
 from provision.core.run import as_root, run
+from provision.core.text import Say
 from provision.providers.podman import image as podman_image
 from provision.providers.podman.cli import Podman
 from provision.providers.podman.provider import PodmanProvider
@@ -58,7 +58,7 @@ def find() -> Box | None:
     return Box.at(maker.store.path(box)) if maker.store.has(box) else None
 
 
-def ensure(report: Callable[[str], None]) -> Box:
+def ensure(report: Say) -> Box:
     """The box of this checkout, from the cache or made now (about two minutes). Raises HostError or CommandError."""
     maker = Maker.here()
     bundle = maker.ensure(report, Podman())
@@ -74,7 +74,7 @@ def ensure(report: Callable[[str], None]) -> Box:
     return Box.at(maker.store.ensure(item(maker), make, report))
 
 
-def _unpacked(bundle: Bundle, report: Callable[[str], None]) -> Path:
+def _unpacked(bundle: Bundle, report: Say) -> Path:
     """The folder of a containerd that has unpacked the bundle's images: what nodes by Podman begin with as well.
 
     Unpacking them in a machine that is emulated would be most of what it does.
@@ -84,7 +84,7 @@ def _unpacked(bundle: Bundle, report: Callable[[str], None]) -> Path:
     return Path(podman.run(["volume", "inspect", "--format", "{{.Mountpoint}}", image.volume]).stdout.strip())
 
 
-def _make(folder: Path, sources: list[Path], report: Callable[[str], None]) -> None:
+def _make(folder: Path, sources: list[Path], report: Say) -> None:
     for tool, package in _TOOLS.items():
         if shutil.which(tool, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
             raise HostError(f"Command '{tool}' is missing", remedy=f"apt-get install {package}")

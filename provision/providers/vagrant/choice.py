@@ -17,7 +17,7 @@ LIBVIRT_URI = "qemu:///system"
 
 
 @dataclass(frozen=True)
-class Choice:
+class EngineChoice:
     """Vagrant's provider and the reason, printed by `up`."""
 
     name: str
@@ -55,7 +55,7 @@ _REMEDIES = {
 }
 
 
-def choose(lab: Lab) -> Choice:
+def choose_engine(lab: Lab) -> EngineChoice:
     """The provider that lab.yml names, or the first that works; an emulating libvirt comes last.
 
     Raises HostError with each one's reason where none does.
@@ -69,7 +69,7 @@ def choose(lab: Lab) -> Choice:
                 detail=_rest(why),
                 remedy=_sentence(f"{_REMEDIES[wanted]}; or `machines: auto`"),
             )
-        return Choice(wanted, "lab.yml asks for it")
+        return EngineChoice(wanted, "lab.yml asks for it")
     reasons = {name: probe() for name, probe in _PROBES.items()}
     usable = [name for name, why in reasons.items() if not why]
     if not usable:
@@ -79,8 +79,8 @@ def choose(lab: Lab) -> Choice:
             remedy=_sentence("; or ".join([*_REMEDIES.values(), "take `provider: podman`"])),
         )
     if usable[0] == "libvirt" and len(usable) > 1 and not kvm_works():
-        return Choice(usable[1], "it works here, and libvirt could only emulate")
-    return Choice(usable[0], "the first of " + ", ".join(_PROBES) + " that works here")
+        return EngineChoice(usable[1], "it works here, and libvirt could only emulate")
+    return EngineChoice(usable[0], "the first of " + ", ".join(_PROBES) + " that works here")
 
 
 def _plugins() -> str:

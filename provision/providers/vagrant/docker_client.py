@@ -6,18 +6,18 @@ The package itself would bring a daemon that starts by itself; Podman's socket n
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from provision.artifacts.store import Item, Store, key_of
 from provision.core.errors import HostError
 from provision.core.run import run
+from provision.core.text import Say
 
 _PACKAGE = "docker.io"
 _COMMAND = "usr/bin/docker"
 
 
-def docker_client(report: Callable[[str], None]) -> Path:
+def docker_client(report: Say) -> Path:
     """The folder that has the command `docker`. Raises HostError where Debian's package cannot be had either."""
     if found := shutil.which("docker"):
         return Path(found).parent

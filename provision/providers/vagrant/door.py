@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import paramiko
@@ -14,6 +14,7 @@ from provision.core.errors import HostError
 from provision.core.files import read_whole
 from provision.core.paths import ROOT
 from provision.core.run import Completed, run
+from provision.core.text import Say
 from vagrant import Vagrant
 
 # A virtual machine that is emulated takes minutes, and the first one's box is unpacked before.
@@ -31,7 +32,7 @@ class VagrantDoor(Vagrant):  # type: ignore[misc]
     Every method raises CommandError with the command and what Vagrant or its provider said, verbatim.
     """
 
-    def __init__(self, env: Mapping[str, str], report: Callable[[str], None] | None = None) -> None:
+    def __init__(self, env: Mapping[str, str], report: Say | None = None) -> None:
         super().__init__(root=str(ROOT), env={**os.environ, **_ANSWER_WHEN_ASKED, **_PYTHON, **env})
         self._report = report
 
@@ -74,7 +75,7 @@ class VagrantDoor(Vagrant):  # type: ignore[misc]
     def _run_vagrant_command(self, args: Sequence[str | None]) -> str:
         return self._run(args, None).stdout
 
-    def _run(self, args: Sequence[str | None], report: Callable[[str], None] | None) -> Completed:
+    def _run(self, args: Sequence[str | None], report: Say | None) -> Completed:
         """Run `vagrant ARGS`; python-vagrant leaves None where it has no argument."""
         argv = self._make_vagrant_command(args)
         seconds = _SECONDS.get(str(args[0]), _OTHERS_SECONDS)

@@ -6,12 +6,13 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from provision.core.interrupts import held
+from provision.core.interrupts import deferred
 from provision.core.run import as_root, run
+from provision.core.text import Say
 from provision.core.wait import Deadline, NotYet, until
 from provision.providers.podman.cli import Podman
 from provision.providers.vagrant.docker_client import docker_client
@@ -26,7 +27,7 @@ def users_docker() -> bool:
 
 
 @contextmanager
-def podmans_socket(podman: Podman, report: Callable[[str], None]) -> Iterator[dict[str, str]]:
+def podmans_socket(podman: Podman, report: Say) -> Iterator[dict[str, str]]:
     """The environment in which `docker` speaks to `podman`, until the block ends; containers outlive it.
 
     Raises HostError without a Docker command, and WaitError when Podman does not open its socket.
@@ -38,7 +39,7 @@ def podmans_socket(podman: Podman, report: Callable[[str], None]) -> Iterator[di
     quiet = subprocess.DEVNULL
     service: subprocess.Popen[bytes] | None = None
     try:
-        with held():
+        with deferred():
             service = subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
         until(
             "Podman's socket",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from provision.config import Lab
 from provision.core.errors import McastlabError
 from provision.core.paths import StateDir
+from provision.core.text import Say
 from provision.hosts.machine import Machine
 from provision.providers.vagrant import endpoints
-from provision.providers.vagrant.choice import Choice
+from provision.providers.vagrant.choice import EngineChoice
 from provision.providers.vagrant.provider import VagrantProvider
 
 
@@ -21,12 +21,12 @@ class GivenMachines(VagrantProvider):
         """`file` is what the provisioner of the Vagrantfile wrote."""
         super().__init__(lab, state)
         kind, self._places = endpoints.read(file)
-        self.choice = Choice(kind, "`vagrant up` took it")
+        self.choice = EngineChoice(kind, "`vagrant up` took it")
 
     def preflight(self, lab: Lab) -> list[McastlabError]:
         return []
 
-    def up(self, lab: Lab, node_image: str, bundle: Path, report: Callable[[str], None]) -> list[Machine]:
+    def up(self, lab: Lab, node_image: str, bundle: Path, report: Say) -> list[Machine]:
         endpoints.settle_lan(lab, self.choice.name)
         found = self.machines(lab)
         endpoints.pin(self.state, found)

@@ -31,7 +31,7 @@ _HINTS = (
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def vagrant_hints() -> Iterator[None]:
     """Add a remedy to the CommandError of a failed `vagrant`, if one is known; its output stays verbatim."""
     try:
         yield

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from provision.config import Lab
+from provision.core import labels
 from provision.providers.podman.cli import Podman, bridge_name
 from provision.providers.podman.lan import network_args
 
 # As vagrant/docker.rb has them; there they are made by Docker's command, which cannot name the bridge.
-LABEL = "mcastlab.vagrant"
 _KINDS = ("mgmt", "lan")
 
 
@@ -26,17 +26,17 @@ def bridges(lab: Lab) -> frozenset[str]:
 def make_networks(podman: Podman, lab: Lab) -> None:
     """Make the networks that are missing."""
     for kind in _KINDS:
-        podman.ensure_network(network_name(lab, kind), network_args(lab, kind, LABEL))
+        podman.ensure_network(network_name(lab, kind), network_args(lab, kind, labels.VAGRANT_LAB))
 
 
 def remove_leftovers(podman: Podman, lab: Lab) -> list[str]:
     """Remove containers and networks of the lab that Vagrant does not know, and return their names."""
     removed = []
-    listing = ["ps", "-a", "--filter", f"label={LABEL}={lab.name}", "--format", "json"]
+    listing = ["ps", "-a", "--filter", f"label={labels.VAGRANT_LAB}={lab.name}", "--format", "json"]
     for item in json.loads(podman.run(listing).stdout or "[]"):
         podman.remove_containers([item["Id"]])
         removed.append(f"container {item['Names'][0]}")
-    listing = ["network", "ls", "--filter", f"label={LABEL}={lab.name}", "--format", "{{.Name}}"]
+    listing = ["network", "ls", "--filter", f"label={labels.VAGRANT_LAB}={lab.name}", "--format", "{{.Name}}"]
     for name in podman.run(listing).stdout.split():
         podman.run(["network", "rm", "-f", name])
         removed.append(f"network {name}")

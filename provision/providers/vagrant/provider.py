@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from provision.config import Lab
 from provision.core.errors import McastlabError
 from provision.core.files import write_whole
 from provision.core.paths import StateDir
+from provision.core.text import Say
 from provision.hosts.facts import VIRTUAL, NodeFacts
 from provision.hosts.machine import Machine
 from provision.providers.base import MachineStatus
@@ -23,7 +24,7 @@ from provision.providers.vagrant import choice, endpoints, made
 from provision.providers.vagrant.door import VagrantDoor
 from provision.providers.vagrant.endpoints import Endpoint
 from provision.providers.vagrant.engine import podmans_socket, users_docker
-from provision.providers.vagrant.hints import explained
+from provision.providers.vagrant.hints import vagrant_hints
 from provision.providers.vagrant.networks import make_networks, remove_leftovers
 
 
@@ -39,24 +40,24 @@ class VagrantProvider:
         self.podman = self.images = Podman()
 
     @cached_property
-    def choice(self) -> choice.Choice:
+    def choice(self) -> choice.EngineChoice:
         """Vagrant's own provider: the one that the lab's machines are of, else the one chosen now."""
         for kind in ("virtualbox", "libvirt", "docker"):
             if any((self._folder / "machines").glob(f"*/{kind}/id")):
-                return choice.Choice(kind, "the lab's machines are of it")
-        return choice.choose(self.lab)
+                return choice.EngineChoice(kind, "the lab's machines are of it")
+        return choice.choose_engine(self.lab)
 
     def preflight(self, lab: Lab) -> list[McastlabError]:
         from provision.providers.vagrant.preflight import problems
 
         return problems(lab, lambda: self.choice.name)
 
-    def up(self, lab: Lab, node_image: str, bundle: Path, report: Callable[[str], None]) -> list[Machine]:
+    def up(self, lab: Lab, node_image: str, bundle: Path, report: Say) -> list[Machine]:
         """Raises CommandError with what Vagrant or its provider said, verbatim."""
         report(f"Vagrant's provider: {self.choice.name} ({self.choice.reason})")
         made.write(lab, self.state, node_image, bundle)
         with self._environment(report) as environment:
-            with explained():
+            with vagrant_hints():
                 VagrantDoor(environment, report).up(no_provision=True, provider=self.choice.name)
             endpoints.settle_lan(lab, self.choice.name)
             found = self._found(lab, environment, VagrantDoor(environment).states())
@@ -118,7 +119,7 @@ class VagrantProvider:
         return any((self._folder / "machines").glob("*/*/id"))
 
     @contextmanager
-    def _environment(self, report: Callable[[str], None] = lambda _line: None) -> Iterator[Mapping[str, str]]:
+    def _environment(self, report: Say = lambda _line: None) -> Iterator[Mapping[str, str]]:
         """The environment in which Vagrant finds this lab, and its containers' engine."""
         if not made.lab_file(self.state).exists():
             self.state.make()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from provision.checks.namespace import namespace_isolation, node_isolation
-from provision.checks.policy_bypass import lifted
+from provision.checks.policy_bypass import bypassed
 from provision.checks.result import Outcome
-from provision.traffic.probes import Peer
+from provision.traffic.probes import Probe
 from provision.traffic.testbed import Flow
 from tests.unit.traffic.test_probes import report, reports
 
@@ -31,7 +31,7 @@ class Node:
 
 def test_a_group_is_let_through_until_the_block_ends() -> None:
     node: Any = Node()
-    with lifted(node, GROUP, 12) as again:
+    with bypassed(node, GROUP, 12) as again:
         again()
     begin, end = f"{PROGRAM} {GROUP} 12", f"{PROGRAM} {GROUP} 0 (may fail)"
     assert node.told == [begin, begin, end]
@@ -39,7 +39,7 @@ def test_a_group_is_let_through_until_the_block_ends() -> None:
 
 def test_it_ends_when_the_measurement_fails_and_is_never_longer_than_the_node_grants() -> None:
     node: Any = Node()
-    with pytest.raises(KeyboardInterrupt), lifted(node, "ff1e::1"):
+    with pytest.raises(KeyboardInterrupt), bypassed(node, "ff1e::1"):
         raise KeyboardInterrupt
     assert node.told == [f"{PROGRAM} ff1e::1 30", f"{PROGRAM} ff1e::1 0 (may fail)"]
 
@@ -50,16 +50,16 @@ def run(check: ModuleType, monkeypatch: pytest.MonkeyPatch, heard: dict[str, lis
     node: Any = Node()
     pairs = {"red1": "red2", "red2": "red1", "blue1": "blue2", "blue2": "blue1"}
 
-    def together(peers: Sequence[Peer], _stream: Flow, _seconds: float) -> Any:
+    def together(peers: Sequence[Probe], _stream: Flow, _seconds: float) -> Any:
         node.told.append("silence is measured")
         return reports(*(report(p.tag, *([pairs[p.tag]] if p.tag in pairs else [])) for p in peers))
 
-    def together_while(peers: Sequence[Peer], stream: Flow, _seconds: float, look: Callable[[float], Any]) -> Any:
+    def together_while(peers: Sequence[Probe], stream: Flow, _seconds: float, look: Callable[[float], Any]) -> Any:
         look(1.0)
         node.told.append(f"{stream.group} is measured")
         return reports(*(report(p.tag, *heard.get(p.tag, [])) for p in peers)), None
 
-    monkeypatch.setattr(check, "together", together)
+    monkeypatch.setattr(check, "run_together", together)
     monkeypatch.setattr(check, "together_while", together_while)
     place: Any = SimpleNamespace(interface="eth0")
     testbed: Any = SimpleNamespace(
@@ -67,7 +67,7 @@ def run(check: ModuleType, monkeypatch: pytest.MonkeyPatch, heard: dict[str, lis
         policy_stream=lambda _name: Flow(GROUP, 7002),
         node=lambda: SimpleNamespace(remote=node, interface="cni0"),
         outsider=lambda: place,
-        rooms=SimpleNamespace(place=lambda *_names: place, namespace=lambda room: room),
+        spaces=SimpleNamespace(place=lambda *_names: place, namespace=str),
         made=SimpleNamespace(start=lambda *_args, **_options: place),
     )
     return check.run(testbed), node.told

@@ -11,7 +11,7 @@ from provision.core.errors import HostError
 from provision.multicast.backends.lab import late
 from provision.multicast.backends.openshift_sdn import BACKEND as SDN
 from provision.multicast.backends.ovn_kubernetes import BACKEND as OVN
-from provision.multicast.detect import BACKENDS, Detection, choose
+from provision.multicast.detect import BACKENDS, Detection, choose_backend
 
 AGENTS = {
     "lab": Workload("DaemonSet", "mcastlab-system", "multicast-policy", 1, 1),
@@ -46,16 +46,16 @@ def present(*names: str, ready: int = 1) -> dict[str, list[Workload]]:
     ],
 )
 def test_the_backend_is_named_and_runs(network_type: str, names: list[str], chosen: str) -> None:
-    backend, why = choose(network_type, present(*names))
+    backend, why = choose_backend(network_type, present(*names))
     assert (backend.name if backend else "") == chosen
     assert network_type in why
 
 
 def test_what_is_installed_but_does_not_run_is_no_backend() -> None:
-    backend, why = choose("OVNKubernetes", present("ovn-kubernetes", ready=0))
+    backend, why = choose_backend("OVNKubernetes", present("ovn-kubernetes", ready=0))
     assert backend is None
     assert "DaemonSet openshift-ovn-kubernetes/ovnkube-node has 0 of 3 pods ready" in why
-    assert choose("", present("ovn-kubernetes", ready=0))[0] is None
+    assert choose_backend("", present("ovn-kubernetes", ready=0))[0] is None
 
 
 def test_without_a_backend_the_error_says_what_was_found_and_what_is_known() -> None:

@@ -27,7 +27,7 @@ NO_REMEDY = {
     "Command '": "what it printed follows; what to do is for whoever ran it to say",
     "A command in a pod did not start": "what the API server says follows",
     "Pod '": "the pod's own events follow; checks say what to do",
-    "The peer in … reported nothing": "what it printed follows",
+    "The probe in … reported nothing": "what it printed follows",
 }
 
 

@@ -44,7 +44,7 @@ def test_such_a_check_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError
 
     refusing = testbed(monkeypatch, Detection(LAB, "mcastlab", "it runs", (), REFUSED), foreign=True)
-    check = Check("node-isolation", "", never, "namespace", usual=False, needs=("switch",))
+    check = Check("node-isolation", "", never, "namespace", in_up=False, needs=("switch",))
     (result,) = CheckRun([check], refusing).results(lambda _result: None)
     assert (result.status, result.reason) == ("not-applicable", REFUSED)
 

@@ -9,13 +9,13 @@ import pytest
 
 from provision.checks.namespace import mld, namespace_isolation, off_by_default, pod_to_pod_namespace, ssm
 from provision.core.errors import CommandError
-from provision.traffic.probes import Peer, Report, Reports, parse
+from provision.traffic.probes import Probe, ProbeReport, Reports, parse
 
 QUARTERS = 8
 START = 1000.0
 
 
-def report(tag: str, *heard: str, gaps: int = 0, sent: int = 40) -> Report:
+def report(tag: str, *heard: str, gaps: int = 0, sent: int = 40) -> ProbeReport:
     """A peer that was there for two seconds and heard each tag in all quarters of a second but the first `gaps`."""
     bins = [int(START * 4) + number for number in range(gaps, QUARTERS)]
     entry = {"count": len(bins), "last": START + 2, "bins": bins}
@@ -30,13 +30,13 @@ def report(tag: str, *heard: str, gaps: int = 0, sent: int = 40) -> Report:
     return parse(tag, json.dumps(told), f"pod '{tag}'")
 
 
-def reports(*found: Report) -> Reports:
+def reports(*found: ProbeReport) -> Reports:
     return Reports({item.tag: item for item in found})
 
 
 def test_a_peer_that_reports_nothing_is_an_error() -> None:
     for text in ("", "[]", '{"heard": 1}', "Traceback"):
-        with pytest.raises(CommandError, match="The peer in pod 'x' reported nothing"):
+        with pytest.raises(CommandError, match="The probe in pod 'x' reported nothing"):
             parse("x", text, "pod 'x'")
 
 
@@ -52,7 +52,7 @@ def test_throughout_is_every_quarter_of_a_second() -> None:
 
 
 def test_peers_that_missed_each_other_prove_nothing() -> None:
-    late = Report("b", START + 2, START + 4, 40, frozenset(), {})
+    late = ProbeReport("b", START + 2, START + 4, 40, frozenset(), {})
     apart = reports(report("a"), late)
     begin, end = apart.interval
     assert "were not there at the same time" in apart.throughout("a", "b", begin, end)
@@ -92,7 +92,7 @@ def isolated(**changes: tuple[str, ...]) -> Reports:
     ],
 )
 def test_isolation(changes: dict[str, tuple[str, ...]], problem: str) -> None:
-    assert namespace_isolation.judge(isolated(**changes)) == problem
+    assert namespace_isolation.trouble(isolated(**changes)) == problem
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_isolation(changes: dict[str, tuple[str, ...]], problem: str) -> None:
     ],
 )
 def test_who_may_answer(answers: list[str], wanted: bool, problem: str) -> None:
-    found = pod_to_pod_namespace.judge("mlistener", answers, wanted=wanted)
+    found = pod_to_pod_namespace.trouble("mlistener", answers, wanted=wanted)
     assert found.endswith(problem)
     assert bool(found) == bool(problem)
 
@@ -151,7 +151,7 @@ class Place:
 
 def test_a_peers_command_says_what_it_does() -> None:
     place: Any = Place()
-    argv = Peer("red1", place, rate=0, source="10.244.0.5").argv("232.77.0.1", 7001, 2, 64)
+    argv = Probe("red1", place, rate=0, source="10.244.0.5").argv("232.77.0.1", 7001, 2, 64)
     assert argv[:4] == ["python3", "-I", "-S", "-c"]
     assert argv[5:9] == ["232.77.0.1", "7001", "red1", "2"]
     assert argv[9:] == [

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from provision.traffic.probes import Peer
+from provision.traffic.probes import Probe
 from provision.traffic.testbed import Flow
-from provision.traffic.together import together
+from provision.traffic.together import run_together
 
 START = 1000.1  # not at the edge of a quarter: half a second then holds one whole quarter only
 
@@ -37,7 +37,7 @@ class Answers:
 def run(*lengths: float, rate: float = 20.0, every: int = 1) -> list[float]:
     """For how long the peer was asked to run each time, when it then was there for `lengths`."""
     place: Any = Answers(iter(lengths), every)
-    together([Peer("a", place, rate=rate)], Flow("239.1.1.1", 5005), 1.0)
+    run_together([Probe("a", place, rate=rate)], Flow("239.1.1.1", 5005), 1.0)
     return list(place.asked)
 
 

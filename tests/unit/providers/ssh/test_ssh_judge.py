@@ -12,7 +12,7 @@ import pytest
 
 from provision import config
 from provision.config import Lab
-from provision.providers.ssh.judge import SYSTEMS, judge
+from provision.providers.ssh.judge import SYSTEMS, faults
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "host.json").read_text())
 
@@ -24,7 +24,7 @@ def lab() -> Lab:
 def told(spoil: Callable[[dict[str, Any]], object], name: str = "k8s") -> list[str]:
     facts = copy.deepcopy(RECORDED)
     spoil(facts)
-    return [str(problem) for problem in judge(lab(), lab().host(name), facts, "root@192.0.2.11:22")]
+    return [str(problem) for problem in faults(lab(), lab().host(name), facts, "root@192.0.2.11:22")]
 
 
 def test_the_recorded_host_is_good() -> None:
@@ -46,12 +46,12 @@ def test_an_interface_that_a_namespace_was_given_is_there() -> None:
     given = config.tenants.Tenant(namespace="video", masters=("eth1", "eth7"))
     tenants = lab().tenants.model_copy(update={"namespaces": (given,)})
     giving = lab().model_copy(update={"tenants": tenants})
-    (problem,) = judge(giving, lab().host("k8s"), RECORDED, "root@192.0.2.11:22")
+    (problem,) = faults(giving, lab().host("k8s"), RECORDED, "root@192.0.2.11:22")
     assert str(problem) == (
         "root@192.0.2.11:22: Host 'k8s' has no interface 'eth7', which namespace 'video' may use\n"
         "  remedy: Remove it from what tenants.namespaces gives 'video'"
     )
-    told_of_source = [str(found) for found in judge(giving, lab().host("mcastsrc"), RECORDED, "")]
+    told_of_source = [str(found) for found in faults(giving, lab().host("mcastsrc"), RECORDED, "")]
     assert not any("eth7" in text for text in told_of_source)
 
 
@@ -60,15 +60,15 @@ def test_a_kernel_that_takes_no_programs_keeps_out_only_who_lists_namespaces() -
     where = "root@192.0.2.11:22"
     listed = lab().multicast.model_copy(update={"namespaces": ("app",)})
     listing = lab().model_copy(update={"multicast": listed})
-    assert judge(lab(), lab().host("k8s"), facts, where) == []
-    (problem,) = judge(listing, lab().host("k8s"), facts, where)
+    assert faults(lab(), lab().host("k8s"), facts, where) == []
+    (problem,) = faults(listing, lab().host("k8s"), facts, where)
     assert str(problem) == (
         "root@192.0.2.11:22: Host 'k8s' has a kernel that takes no programs (eBPF) at interfaces, which"
         " `multicast.namespaces` needs\n"
         "  | bpf(): Operation not permitted\n"
         "  remedy: Leave `multicast.namespaces` empty, or use a kernel, and a container around it, that allows bpf()"
     )
-    told_of_source = [str(found) for found in judge(listing, lab().host("mcastsrc"), facts, where)]
+    told_of_source = [str(found) for found in faults(listing, lab().host("mcastsrc"), facts, where)]
     assert not any("eBPF" in text for text in told_of_source)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from provision.core.errors import CommandError
-from provision.providers.vagrant.hints import explained
+from provision.providers.vagrant.hints import vagrant_hints
 
 ABSENT_BOX = """\
 The box 'nobody/nothing' could not be found or
@@ -28,7 +28,7 @@ Error: Could not resolve host: vagrantcloud.com"""
     ],
 )
 def test_the_words_stay_and_a_remedy_is_added(said: str, remedy: str) -> None:
-    with pytest.raises(CommandError) as caught, explained():
+    with pytest.raises(CommandError) as caught, vagrant_hints():
         raise CommandError("Command 'vagrant' failed with exit code 1", where="vagrant up", detail=said)
     assert all(f"  | {line}".rstrip() in str(caught.value) for line in said.splitlines())
     assert remedy in caught.value.remedy
