@@ -97,7 +97,7 @@ def _execute(
     stdin: str = "",
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    on_line: Callable[[str], None] | None = None,
+    on_line: Say | None = None,
 ) -> Completed:
     """As `run`, whatever the exit code."""
     started = time.monotonic()
