@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from provision.checks.result import Figure, Outcome, failed
 from provision.checks.verdict import judge
 from provision.core.run import Completed
@@ -20,7 +22,7 @@ def measure(run: Measurement) -> Outcome:
     outcome = judge(observation, run.lab.checks.threshold_percent)
     begun = Figure("first_sent_at", sending.first_at, "unix time")
     figures = (*outcome.figures, Figure("warm_up", sending.warmed, "datagrams"), begun)
-    return Outcome(outcome.status, outcome.reason, figures, _evidence(run, sending.output, outcome))
+    return replace(outcome, figures=figures, evidence=_evidence(run, sending.output, outcome))
 
 
 def _evidence(run: Measurement, sent: Completed, outcome: Outcome) -> tuple[str, ...]:

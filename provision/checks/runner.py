@@ -8,12 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 
 from provision.checks.registry import Check, select
-from provision.checks.result import Outcome, Result, failed, not_applicable
+from provision.checks.result import CLEAN_UP, Outcome, Result, failed, not_applicable
 from provision.core.errors import McastlabError
 from provision.core.typed import Typed
 from provision.traffic.testbed import Target, Testbed
 
-CLEAN_UP = "clean-up"
 # Those of `up` all at once; of all, a few: each has pods of its own, and two cores would be too busy to count.
 _FEW = 4
 
@@ -108,5 +107,5 @@ def _outcome(check: Check, testbed: Testbed) -> Outcome:
 
 
 def _failure(error: McastlabError, typed: Typed) -> Outcome:
-    remedy = error.remedy and f"remedy: {typed.completed(error.remedy)}"
-    return failed(error.problem, evidence=tuple(part for part in (error.where, error.detail, remedy) if part))
+    said = tuple(part for part in (error.where, error.detail) if part)
+    return failed(error.problem, evidence=said, remedy=typed.completed(error.remedy))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provision.checks.result import Figure, Outcome, failed, passed
+from provision.checks.result import LIKELY, Figure, Outcome, failed, passed
 from provision.traffic.observe import Observation
 
 # Late datagrams and copies that a run may have, in percent of what was sent.
@@ -15,7 +15,7 @@ def judge(flow: Observation, threshold: float) -> Outcome:
     if problem:
         return failed(problem, *_figures(flow))
     sent, arrived = _counts(flow)
-    return passed(f"{arrived} of {sent} datagrams received ({_percent(flow):.1f} %)", *_figures(flow))
+    return passed(f"{arrived} of {sent} datagrams were received ({_percent(flow):.1f} %)", *_figures(flow))
 
 
 def _not_sent(flow: Observation) -> str:
@@ -47,7 +47,7 @@ def _not_received(flow: Observation, threshold: float) -> str:
     sent, arrived = _counts(flow)
     reception = flow.reception
     if reception is None or reception.with_copies == 0:
-        return f"No datagram of {sent} sent was received. Likely: {_where_lost(flow)}"
+        return f"No datagram of {sent} sent was received{LIKELY}{_where_lost(flow)}"
     if reception.out_of_order > sent * COPIES_PERCENT / 100:
         if reception.with_copies > sent * (1 + COPIES_PERCENT / 100):
             return (
@@ -64,8 +64,8 @@ def _not_received(flow: Observation, threshold: float) -> str:
         )
     if _percent(flow) < threshold:
         return (
-            f"Only {arrived} of {sent} datagrams were received ({_percent(flow):.1f} % of the {threshold:g} % needed)."
-            f" Likely: {_where_lost(flow)}"
+            f"Only {arrived} of {sent} datagrams were received ({_percent(flow):.1f} % of the {threshold:g} % needed)"
+            f"{LIKELY}{_where_lost(flow)}"
         )
     return ""
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.table import Table
-
 from provision import artifacts
+from provision.core import tables
 from provision.core.errors import InputError
 from provision.core.progress import Progress, Verbosity, console
 from provision.providers.podman.cli import Podman
@@ -55,9 +54,4 @@ def show_image(role: str) -> None:
 
 def show() -> None:
     """Print each component with its version and place."""
-    table = Table(box=None, header_style="bold")
-    for column in ("component", "version", "state"):
-        table.add_column(column)
-    for row in artifacts.listing():
-        table.add_row(*row)
-    console().print(table)
+    console().print(tables.table(("component", "version", "state"), artifacts.listing()))

@@ -11,23 +11,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from provision import artifacts, config, multicast
 from provision.checks import CHECKS, CheckRun, Result, Target, require_none_failed, select
 from provision.cluster.api import Kube
 from provision.commands.session import open_cluster
+from provision.core import tables
 from provision.core.errors import HostError, InputError
 from provision.core.files import write_whole
 from provision.core.lock import lab_lock
 from provision.core.progress import Progress, Verbosity, console
-from provision.core.text import visible
 from provision.core.typed import Typed
 from provision.hosts.remote import Remotes
 from provision.networks.attacher import known_attacher
 from provision.pipeline.proof import run_checks
 from provision.pipeline.publish import publish
 from provision.pipeline.run import Run
+from provision.report import check_line, check_table
 
 
 def check(
@@ -47,7 +46,7 @@ def check(
     with lab_lock(run.directory, run.lab.name, "check"):
         run.results = run_checks(run, named, every=every, namespace=namespace or "")
     publish(run, json, junit)
-    require_none_failed(run.results)
+    require_none_failed(run.results, ["--namespace", namespace] if namespace else [])
 
 
 def check_foreign(
@@ -101,10 +100,11 @@ def _check_cluster(
     )  # fmt: skip
     run = CheckRun.begin(names, context, every=every)
     results = run.results(lambda result: progress.report(result.line().plain))
-    progress.say(_table(results))
+    progress.say(check_table([check_line(result) for result in results]))
     if json:
         write_whole(json, json_module.dumps(_data(results), indent=2) + "\n")
-    require_none_failed(results)
+    options = [*(["--namespace", namespace] if namespace else []), *(["--image", image] if image else [])]
+    require_none_failed(results, options, logs=False)
 
 
 def _images(kube: Kube) -> dict[str, str]:
@@ -122,25 +122,11 @@ def _images(kube: Kube) -> dict[str, str]:
     return {role: name for role, name in ours.items() if name in there}
 
 
-def _table(results: Sequence[Result]) -> Table:
-    grid = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("check", "status", "seconds", "what was found"):
-        grid.add_column(heading, overflow="fold")
-    for result in results:
-        reason = f"not applicable: {result.reason}" if result.status == "not-applicable" else result.reason
-        grid.add_row(result.name, result.status, f"{result.seconds:.1f}", visible(reason))
-    return grid
-
-
 def _data(results: Sequence[Result]) -> dict[str, Any]:
     return {"checks": [asdict(result) for result in results]}
 
 
 def list_checks() -> None:
     """Print each check and what it proves."""
-    table = Table(box=None, header_style="bold")
-    for heading in ("check", "group", "with `up`", "what it proves"):
-        table.add_column(heading)
-    for item in CHECKS:
-        table.add_row(item.name, item.group, "yes" if item.in_up else "", item.summary)
-    console().print(table)
+    rows = [(item.name, item.group, "yes" if item.in_up else "", item.summary) for item in CHECKS]
+    console().print(tables.table(("check", "group", "with `up`", "what it proves"), rows))

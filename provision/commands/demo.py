@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 from rich.console import RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from provision import multicast
 from provision.cluster.api import Kube
+from provision.core import tables
 from provision.core.progress import console
 from provision.core.text import visible
 from provision.core.wait import Deadline, NotYet, until
@@ -108,13 +108,8 @@ class _Board:
 def table(sights: Sequence[Sight]) -> RenderableType:
     """Who sees whom: a row for each instance, a column for each that anybody has heard of."""
     names = sorted({sight.name for sight in sights} | {name for sight in sights for name in sight.peers})
-    grid = Table(box=None, header_style="bold", pad_edge=False, title="who sees whom", title_justify="left")
-    grid.add_column("instance")
-    for name in names:
-        grid.add_column(Text(visible(name)))
-    for sight in sights:
-        grid.add_row(Text(visible(sight.name)), *(_cell(sight, name) for name in names))
-    return grid
+    rows = [(sight.name, *(_cell(sight, name) for name in names)) for sight in sights]
+    return tables.table(("instance", *names), rows, title="who sees whom")
 
 
 def _cell(sight: Sight, name: str) -> Text:

@@ -8,9 +8,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from rich.table import Table
-
 from provision.config import Lab
+from provision.core import tables
 from provision.core.errors import InputError
 from provision.core.lock import lab_lock
 from provision.core.progress import Progress, console
@@ -60,13 +59,12 @@ def show(run: Run, *, as_json: bool) -> None:
         nodes = [{"name": node, "images": [asdict(row) for row in images]} for node, images in found.items()]
         print(json.dumps({"nodes": nodes}, indent=2))
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("node", "image", "size", "state"):
-        table.add_column(column, overflow="fold")
-    for node, images in found.items():
-        for row in images:
-            table.add_row(node, row.name, row.size, "whole" if row.whole else "parts are missing")
-    console().print(table)
+    rows = [
+        (node, row.name, row.size, "whole" if row.whole else "parts are missing")
+        for node, images in found.items()
+        for row in images
+    ]
+    console().print(tables.table(("node", "image", "size", "state"), rows))
 
 
 def _nodes(lab: Lab) -> list[str]:

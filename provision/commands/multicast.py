@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from provision.cluster.api import Kube
+from provision.core import tables
 from provision.core.progress import console
 from provision.core.text import visible
 from provision.core.typed import Typed
@@ -125,14 +125,17 @@ def state_table(found: Sequence[NamespaceStatus]) -> RenderableType:
     """How namespaces stand, as a table; what needs words standing under it."""
     if not found:
         return Text("No namespace has a multicast annotation")
-    grid = Table(box=None, header_style="bold", pad_edge=False)
-    for column in _COLUMNS:
-        grid.add_column(column, overflow="fold")
-    for item in found:
-        wanted = "yes" if item.wanted else "no"
-        cells = (item.namespace, wanted, ", ".join(item.by) or "-", str(item.force), ", ".join(item.networks) or "-")
-        grid.add_row(*(Text(visible(cell)) for cell in cells))
+    rows = [
+        (
+            item.namespace,
+            "yes" if item.wanted else "no",
+            ", ".join(item.by) or "-",
+            item.force,
+            ", ".join(item.networks) or "-",
+        )
+        for item in found
+    ]
     notes = [f"{item.namespace}: {odd}" for item in found for odd in item.odd]
     if shared := sorted({name for item in found for name in item.shared}):
         notes.append(f"{SHARED} {', '.join(shared)}")
-    return Group(grid, *(Text(visible(note)) for note in notes))
+    return Group(tables.table(_COLUMNS, rows), *(Text(visible(note)) for note in notes))

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from provision.cluster.api import Kube
 from provision.config import Lab
+from provision.core import tables
 from provision.core.errors import McastlabError
 from provision.core.progress import console
 from provision.hosts.machine import Machine
@@ -139,10 +139,5 @@ def _listed(value: object) -> object:
     return ("yes" if value else "-") if isinstance(value, bool) else value
 
 
-def _rows(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> Table:
-    grid = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        grid.add_column(column)
-    for row in rows:
-        grid.add_row(*(str(value) for value in row.values()))
-    return grid
+def _rows(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> RenderableType:
+    return tables.table(columns, [tuple(row.values()) for row in rows])

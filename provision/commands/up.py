@@ -40,7 +40,7 @@ def up(run: Run, *, dry_run: bool, json: Path | None, junit: Path | None) -> Non
     with lab_lock(run.directory, lab.name, "up"):
         choice = run.attacher = choose_attacher(lab)
         end_leftovers(run)
-        progress.say(f"Lab '{lab.name}': attacher {choice.name} ({choice.reason})")
+        progress.say(f"Second interfaces: {choice.name}, because {choice.reason}")
         try:
             pipeline.up(run)
         except InputError:

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,16 @@ class Recap:
         return any(self.changed.values())
 
     def summary(self) -> str:
-        return ", ".join(f"{host}: ok={self.ok[host]} changed={self.changed[host]}" for host in self.ok)
+        """How much was changed and where, or that nothing was."""
+        total = sum(self.changed.values())
+        if not total:
+            return f"nothing to change on {_listed(self.ok)}"
+        changed = [host for host, count in self.changed.items() if count]
+        return f"{total} change{'s' if total > 1 else ''} on {_listed(changed)}"
+
+
+def _listed(hosts: Iterable[str]) -> str:
+    return " and ".join(hosts)
 
 
 def play(

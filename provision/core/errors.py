@@ -59,7 +59,7 @@ class Problems(McastlabError):
     """
 
     def __init__(self, problems: list[McastlabError]) -> None:
-        super().__init__(f"{len(problems)} problems")
+        super().__init__("; ".join(problem.problem for problem in problems))
         self.problems = problems
         self.exit_code = min((problem.exit_code for problem in problems), default=3)
 

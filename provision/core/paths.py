@@ -14,6 +14,12 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 ROOT = _PACKAGE / "assets" if (_PACKAGE / "assets").is_dir() else _PACKAGE.parent
 BUNDLE_DIR = "/opt/mcastlab/bundle"  # on a host of a lab
 CTR = (f"{BUNDLE_DIR}/bin/ctr", "--namespace=k8s.io")  # containerd's command there, for the kubelet's containers
+DOCUMENTATION = "https://github.com/mcastlab/mcastlab/blob/main/docs"
+
+
+def page(name: str) -> str:
+    """Where a page of the documentation is read: also by those who have no checkout."""
+    return f"{DOCUMENTATION}/{name}.md"
 
 
 def cache_dir() -> Path:

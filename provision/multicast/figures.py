@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from provision.cluster.api import Kube, Object
 from provision.cluster.pods import Pods, pod_state
+from provision.core import tables
 from provision.core.errors import McastlabError
 from provision.core.text import visible
 from provision.multicast.backends.lab import AGENT, NAMESPACE
@@ -100,15 +100,9 @@ def data(counted: Counted, namespace: str) -> list[dict[str, Any]]:
 
 def table(counted: Counted, namespaces: Sequence[str]) -> RenderableType:
     """The pods of these namespaces as a table, how its figures add up, and what is missing in it."""
-    grid = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("namespace", "pod"):
-        grid.add_column(heading, overflow="fold")
-    for heading in _COLUMNS:
-        grid.add_column(heading, justify="right")
     pods = [pod for namespace in namespaces for pod in counted.of(namespace)]
-    for pod in pods:
-        figures = (str(getattr(pod, name)) for name in _COUNTS)
-        grid.add_row(*(Text(visible(cell)) for cell in (pod.namespace, pod.pod, *figures)))
+    rows = [(pod.namespace, pod.pod, *(getattr(pod, name) for name in _COUNTS)) for pod in pods]
+    grid = tables.table(("namespace", "pod", *_COLUMNS), rows, numbers=_COLUMNS)
     unread = [Text(visible(sentence)) for sentence in counted.unread]
     if not pods:
         return Group(Text(f"No pod on the pod network is known in {', '.join(namespaces)}"), *unread)

@@ -8,11 +8,12 @@ from provision.artifacts import imported
 from provision.artifacts.imported import Imported
 from provision.config import Lab
 from provision.core.errors import HostError
+from provision.core.paths import page
 
 
 @dataclass(frozen=True)
 class Attacher:
-    """The choice and its reason, printed by `up` and kept in the report; `image` is what it runs from, if one."""
+    """The choice and why, as a clause, printed by `up` and kept in the report; `image` is what it runs from, if one."""
 
     name: str
     reason: str
@@ -29,16 +30,16 @@ def choose_attacher(lab: Lab) -> Attacher:
         return Attacher("netattach", "lab.yml asks for it")
     image = imported.find("multus")
     if image is not None:
-        why = "lab.yml asks for it" if wanted == "multus" else "attacher is auto and its image was imported"
-        return Attacher("multus", f"{why}: {image.origin}", image)
+        why = "lab.yml asks for it" if wanted == "multus" else "its image was imported"
+        return Attacher("multus", f"{why} ({image.origin})", image)
     if wanted == "multus":
         raise HostError(
             "lab.yml asks for Multus, and its image was not imported",
             where="cluster.attacher",
-            remedy="`mcastlab artifacts import FILE.tar` with an archive of its image (docs/multus.md), "
-            "or `attacher: auto`, which takes netattach without one",
+            remedy="Bring an archive of its image by `mcastlab artifacts import FILE.tar`, or write `attacher: auto`,"
+            f" which takes netattach without one; {page('multus')} says more",
         )
-    return Attacher("netattach", "attacher is auto and no Multus image was imported (docs/multus.md)")
+    return Attacher("netattach", "no Multus image was imported")
 
 
 def known_attacher(lab: Lab) -> Attacher:
@@ -46,4 +47,4 @@ def known_attacher(lab: Lab) -> Attacher:
     try:
         return choose_attacher(lab)
     except HostError:
-        return Attacher(lab.cluster.attacher, "lab.yml asks for it; its image is not in the cache any more")
+        return Attacher(lab.cluster.attacher, "lab.yml asks for it, though its image is not in the cache any more")

@@ -6,12 +6,22 @@ from pathlib import Path
 
 from provision.core.files import write_whole
 from provision.report.junit import junit
-from provision.report.make import make_report
+from provision.report.make import check_line, make_report
 from provision.report.model import Report, schema
 from provision.report.record import RunRecord
-from provision.report.table import table
+from provision.report.table import check_table, table
 
-__all__ = ["Report", "RunRecord", "make_report", "schema", "table", "write_json", "write_junit"]
+__all__ = [
+    "Report",
+    "RunRecord",
+    "check_line",
+    "check_table",
+    "make_report",
+    "schema",
+    "table",
+    "write_json",
+    "write_junit",
+]
 
 _READABLE = 0o644  # nothing in a report is secret, and a CI system reads it as another user
 

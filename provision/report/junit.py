@@ -51,7 +51,9 @@ def _case(suite: Element, lab: str, check: CheckLine) -> None:
     )
     if check.status == "failed":
         failure = SubElement(case, "failure", message=_clean(check.reason), type="failed")
-        failure.text = _clean("\n\n".join((check.reason, *check.evidence)))
+        failure.text = _clean(
+            "\n\n".join((check.reason, *check.evidence, *filter(None, [check.remedy and f"remedy: {check.remedy}"])))
+        )
     elif check.status == "not-applicable":
         SubElement(case, "skipped", message=_clean(check.reason))
     output = [check.reason, *(f"{item.name} {item.value:g} {item.unit}".rstrip() for item in check.figures)]

@@ -59,5 +59,6 @@ def check_line(result: Result) -> CheckLine:
         reason=result.reason,
         figures=tuple(FigureLine(name=item.name, value=item.value, unit=item.unit) for item in result.figures),
         evidence=result.evidence,
+        remedy=result.remedy,
         seconds=round(result.seconds, 2),
     )

@@ -55,6 +55,7 @@ class CheckLine(Part):
     reason: str = Field(description="one sentence; for a failure with the likely cause")
     figures: tuple[FigureLine, ...] = Field(description="what was measured")
     evidence: tuple[str, ...] = Field(description="passages of tools' output, verbatim")
+    remedy: str = Field(default="", description="what to type or do about a failure, where something is known")
     seconds: float
 
 

@@ -24,9 +24,9 @@ from provision.traffic.places import HostPlace, PodPlace, address
 from provision.traffic.pods import CheckPods
 
 _ONLY_LABS = {
-    "hosts": "it needs the lab's hosts: the source, and a node that can be logged in to",
-    "networks": "lab.yml's networks are not this cluster's",
-    "kubeadm": "it knows the components of a lab's cluster only",
+    "hosts": "It needs the lab's hosts: the source, and a node that can be logged in to",
+    "networks": "The networks of lab.yml are not this cluster's",
+    "kubeadm": "It knows the components of a lab's cluster only",
 }
 # Each traffic check has its own port and group, so that all can run at once and none hears another. The first uses
 # the lab's own group and iperf's own port: exactly the seed's commands.
@@ -126,7 +126,7 @@ class Testbed:
             if not self.foreign:
                 continue
             if need == "image" and not self.tools_image:
-                return "no image with python3 and socat is known to this cluster: name one, --image REFERENCE"
+                return "No image with python3 and socat is known to this cluster: name one by --image REFERENCE"
             if need in _ONLY_LABS:
                 return _ONLY_LABS[need]
         return ""
@@ -134,7 +134,7 @@ class Testbed:
     def _no_switch(self) -> str:
         found = self.found()
         if found.backend is None:
-            return f"multicast by namespace is not known here: {found.why}"
+            return f"This cluster has no multicast by namespace that is known here: {found.why}"
         return found.obstacle
 
     def node(self) -> HostPlace:

@@ -79,7 +79,7 @@ class Golden:
     def check(self, lab: Lab, *names: str) -> dict[str, Result]:
         """Run checks on a variant of the lab."""
         with self.context(lab) as context:
-            results = CheckRun.begin(names, context).results(lambda result: print(result.line().plain))
+            results = CheckRun.begin(names, context).results(print)
         return {result.name: result for result in results}
 
     @contextmanager

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from provision.checks.result import Figure, Outcome, failed, not_applicable, passed
+from provision.checks.result import LIKELY, Figure, Outcome, failed, not_applicable, passed
 from provision.traffic.testbed import Testbed
 
 _NAME = "kubernetes.default.svc"
@@ -52,9 +52,9 @@ def judge(output: str, dns: Sequence[str], api: Sequence[str]) -> Outcome:
         return failed(f"The pod asks {asked}, but the DNS service has {', '.join(dns) or 'no address'}", used)
     if not answers:
         return failed(
-            f"'{_NAME}' was not resolved by {servers[0]}: {error}. If the DNS pods are ready, replies from a pod on the"
-            " same node may be lost: check bridge-nf-call-iptables and ip_forward on the node",
+            f"'{_NAME}' was not resolved by {servers[0]}: {error}{LIKELY}replies from a pod on the same node are lost",
             used,
+            remedy="Where the DNS pods are ready, set bridge-nf-call-iptables and ip_forward to 1 on the node",
         )
     wrong = [answer for answer in answers if answer not in api]
     missing = [address for address in api if ip_address(address).version == 4 and address not in answers]

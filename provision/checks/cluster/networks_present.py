@@ -19,7 +19,8 @@ def run(testbed: Testbed) -> Outcome:
     if problems:
         return failed("; ".join(problems), Figure("as_rendered", len(rendered) - len(problems), "networks"))
     count = len(rendered)
-    return passed(f"{count} of {count} networks as rendered", Figure("as_rendered", count, "networks"))
+    verb = "is" if count == 1 else "are"
+    return passed(f"{count} of {count} networks {verb} as rendered", Figure("as_rendered", count, "networks"))
 
 
 def differences(rendered: Sequence[Object], found: Sequence[NetworkAttachment]) -> list[str]:

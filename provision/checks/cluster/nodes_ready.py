@@ -27,7 +27,8 @@ def run(testbed: Testbed) -> Outcome:
         count = until("all nodes to be ready", probe, Deadline.after(_SECONDS), interval=0.5)
     except WaitError as error:
         return failed(error.problem)
-    return passed(f"{count} of {count} nodes ready", Figure("ready", count, "nodes"))
+    verb = "is" if count == 1 else "are"
+    return passed(f"{count} of {count} nodes {verb} ready", Figure("ready", count, "nodes"))
 
 
 def unready(expected: Collection[str], nodes: Sequence[Node]) -> list[str]:

@@ -35,13 +35,13 @@ def run(testbed: Testbed) -> Outcome:
         count = until("all pods of kube-system to be ready", probe, Deadline.after(_SECONDS), interval=0.5)
     except WaitError as error:
         return failed(error.problem)
-    return passed(f"{count} of {count} system pods ready", Figure("ready", count, "pods"))
+    return passed(f"{count} of {count} system pods are ready", Figure("ready", count, "pods"))
 
 
 def unready(pods: Sequence[Object]) -> list[str]:
     """The components of which there is no pod, and the pods that are not ready and have not done their work either."""
     problems = [
-        f"no pod of '{value}'"
+        f"there is no pod of '{value}'"
         for label, value in _COMPONENTS
         if not any(pod["metadata"].get("labels", {}).get(label) == value for pod in pods)
     ]

@@ -12,7 +12,7 @@ from provision.traffic.testbed import Testbed
 def run(testbed: Testbed) -> Outcome:
     if not tenants.in_force(testbed.kube):
         return failed(
-            f"The cluster has no admission policy '{tenants.name()}' in force: whoever may write networks has any",
+            f"The cluster has no admission policy '{tenants.name()}' in force: whoever may write networks may have any",
         )
     own = {(made["metadata"]["namespace"], made["metadata"]["name"]) for made in networks(testbed.lab)}
     found = [nad for nad in testbed.kube.network_attachments() if (nad.namespace, nad.name) not in own]
@@ -20,7 +20,7 @@ def run(testbed: Testbed) -> Outcome:
     if refused := tenants.refusals(testbed.lab, judged):
         return failed("; ".join(refused), Figure("refused", len(refused), "networks"))
     trusted = [nad for nad in found if tenants.label() not in nad.labels and not _made_by_switch(nad)]
-    text = f"{len(judged)} of {len(judged)} networks of tenants are allowed" if judged else "no tenant has networks"
+    text = f"{len(judged)} of {len(judged)} networks of tenants are allowed" if judged else "No tenant has networks"
     if wider := tenants.refusals(testbed.lab, trusted):
         text += f"; trusted as administrators', and more than their namespaces may have: {'; '.join(wider)}"
     return passed(text, Figure("judged", len(judged), "networks"), Figure("trusted", len(trusted), "networks"))

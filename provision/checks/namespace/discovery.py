@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from provision.checks.result import Figure, Outcome, failed, not_applicable, passed
 from provision.core.errors import WaitError
+from provision.core.text import named
 from provision.demo.peers import Demo, Sight, unseen
 from provision.demo.story import Chapter, Story
 from provision.traffic.namespaces import Space
@@ -15,7 +16,7 @@ _FIGURES = ("found_after", "joined_after", "dead_after")
 def run(testbed: Testbed) -> Outcome:
     """Two instances in another enabled namespace run all the time: they see each other, and nobody of the first one."""
     if not testbed.discovery_image:
-        return not_applicable("the demo's image is not known to this cluster")
+        return not_applicable("The demo's image is not known to this cluster")
     demo = Demo(testbed.kube, testbed.spaces.namespace(Space("red", multicast=True)), testbed.discovery_image)
     other = Demo(testbed.kube, testbed.spaces.namespace(Space("blue", multicast=True)), testbed.discovery_image)
     other.deploy("foreign")
@@ -35,11 +36,9 @@ def run(testbed: Testbed) -> Outcome:
     if problems := unseen(outside, foreign):
         return failed(f"In the other namespace: {'; '.join(problems)}", *_figures(chapters))
     if heard := crossed | {name for sight in outside for name in sight.peers if name not in foreign}:
-        return failed(
-            f"Instances of two namespaces have heard each other: {', '.join(sorted(heard))}", *_figures(chapters)
-        )
+        return failed(f"Instances of two namespaces have heard each other: {named(sorted(heard))}", *_figures(chapters))
     return passed(
-        "two find each other, a third is found, and marked dead when it is gone; nobody hears another namespace",
+        "Two found each other and a third, and marked it dead when it was gone; nobody heard another namespace",
         *_figures(chapters),
     )
 

@@ -29,12 +29,18 @@ def run(testbed: Testbed) -> Outcome:
         return failed(problem, *figures)
     groups = () if testbed.foreign else testbed.lab.multicast.node_groups
     if GROUP not in {str(group) for group in groups}:
-        return passed(f"{heard} greetings from a pod to {GROUP}:5005, none to another namespace", *figures)
+        return passed(
+            f"{heard} of {_SENT} greetings of a pod to {GROUP}:5005 were received, and none in another namespace",
+            *figures,
+        )
     problem, from_node = _one(testbed, places, testbed.node(), ["--count", str(_SENT), "--interface", BRIDGE])
     figures.append(Figure("received_from_node", from_node, "datagrams"))
     if problem:
-        return failed(f"From the node: {problem}", *figures)
-    return passed(f"{heard} greetings from a pod to {GROUP}:5005, {from_node} from the node, none elsewhere", *figures)
+        return failed(f"Of what the node sent: {problem}", *figures)
+    return passed(
+        f"{heard} of {_SENT} greetings of a pod to {GROUP}:5005 were received, {from_node} of the node, none elsewhere",
+        *figures,
+    )
 
 
 def _one(testbed: Testbed, places: dict[str, PodPlace], sender: Place, options: Sequence[str]) -> tuple[str, int]:
@@ -49,16 +55,17 @@ def _one(testbed: Testbed, places: dict[str, PodPlace], sender: Place, options: 
         sent = sender.run([*_program(testbed, "hello-send", here=from_node), *options], _SECONDS, check=False)
         heard, foreign = receiving.result(), outside.result()
     if "Sending multicast..." not in sent.stdout or sent.returncode != 0:
-        return f"the sender, {sender.label}, did not send: {sent.stderr.strip() or sent.stdout.strip()}", heard
+        return f"The sender, {sender.label}, did not send: {sent.stderr.strip() or sent.stdout.strip()}", heard
     if heard < _WANTED:
-        return f"{places['receiver'].label} received {heard} of {_SENT} greetings", heard
+        return f"The receiver, {places['receiver'].label}, received {heard} of {_SENT} greetings", heard
     if from_node and foreign < _WANTED:
         return (
-            f"{places['outsider'].label}, of another enabled namespace, received {foreign} of {_SENT} greetings",
+            f"The outsider, {places['outsider'].label} of another enabled namespace, received {foreign} of {_SENT}"
+            " greetings",
             heard,
         )
     if foreign and not from_node:
-        return f"{places['outsider'].label}, of another namespace, received {foreign} greetings", heard
+        return f"The outsider, {places['outsider'].label} of another namespace, received {foreign} greetings", heard
     return "", heard
 
 

@@ -11,7 +11,7 @@ from provision.traffic.together import run_together, sentence
 
 _SECONDS = 2.0
 _ASK_SECONDS = 60.0
-NO_IPV6 = "the pod network has no IPv6"
+NO_IPV6 = "The pod network has no IPv6"
 _RED = Space("red", multicast=True)
 _BLUE = Space("blue", multicast=True)
 _SPACES = {"red1": _RED, "red2": _RED, "blue1": _BLUE, "blue2": _BLUE}
@@ -33,7 +33,7 @@ def run(testbed: Testbed) -> Outcome:
     )
     if problem := sentence([*heard, *foreign]):
         return failed(problem, *figures)
-    return passed(f"members of {stream.group} hear their own namespace throughout, and nothing foreign", *figures)
+    return passed(f"Each member of {stream.group} heard its own namespace throughout, and no other one", *figures)
 
 
 def has_ipv6(place: Place) -> bool:

@@ -38,10 +38,12 @@ def run(testbed: Testbed) -> Outcome:
     heard += [without.throughout("red1", tag, begin, end) for tag in _NODE]
     if problem := sentence(heard):
         return failed(
-            f"Without the policy node and pod must hear each other, or silence proves nothing: {problem}", *figures
+            f"Also without the policy not all was heard, so that silence proves nothing: {problem}",
+            *figures,
         )
     return passed(
-        "pods hear each other, and the node nothing, nor they the node, until the policy is taken away", *figures
+        "Pods heard each other; the node heard none of them and none heard the node; without the policy all did",
+        *figures,
     )
 
 

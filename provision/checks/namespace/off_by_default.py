@@ -33,7 +33,9 @@ def run(testbed: Testbed) -> Outcome:
     figures = (*_figures(before, "before"), *_figures(after, "after"))
     if problem := on(after):
         return failed(f"After the namespace was enabled: {problem}", *figures)
-    return passed("nothing before the annotation, everything after it, and nothing for a pod of 'default'", *figures)
+    return passed(
+        "Nothing was heard before the annotation, all of it after, and nothing by a pod of 'default'", *figures
+    )
 
 
 def off(reports: Reports) -> str:

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from provision import multicast
 from provision.checks.result import Figure, Outcome, failed, passed
 from provision.core.run import Completed
+from provision.core.text import named
 from provision.core.wait import Deadline, NotYet, until
 from provision.multicast.detect import NETWORK
 from provision.traffic.namespaces import Space
@@ -60,7 +61,7 @@ def trouble(hostname: str, answers: Sequence[str], *, wanted: bool) -> str:
     """What is wrong with the answers that a sender printed, when only `hostname` may answer, and must if `wanted`."""
     foreign = sorted(set(answers) - {hostname})
     if foreign:
-        return f"The sender beside '{hostname}' was answered by {', '.join(foreign)}, of another namespace"
+        return f"The sender beside '{hostname}' was answered by {named(foreign)}, of another namespace"
     if wanted and not answers:
         return f"The sender had no answer from '{hostname}', which has joined {_GROUP}"
     if answers and not wanted:
@@ -72,8 +73,8 @@ def _found(pairs: Sequence[Pair]) -> str:
     asked = pairs[0]
     where = asked.listener.namespace
     if not asked.wanted:
-        return f"namespace '{where}' is not enabled, and '{asked.name}' did not answer; '{pairs[1].name}' did elsewhere"
-    return f"the sender prints '{asked.name}': multicast is in force in '{where}', and is not heard elsewhere"
+        return f"Namespace '{where}' is not enabled, and '{asked.name}' did not answer; '{pairs[1].name}' did"
+    return f"'{asked.name}' answered its sender: multicast is in force in '{where}', and nobody elsewhere heard it"
 
 
 def _pairs(testbed: Testbed) -> list[Pair]:

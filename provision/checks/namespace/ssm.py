@@ -36,9 +36,9 @@ def run(testbed: Testbed) -> Outcome:
         evidence += seen
     if problem := sentence(problems):
         return failed(problem, *figures, evidence=tuple(evidence))
-    table = "" if testbed.foreign else ", and the bridge holds (S,G) and no (*,G)"
-    six = "" if len(families) == 2 else f"; {NO_IPV6}"
-    return passed(f"each receiver hears the source it joined, and not the other{table}{six}", *figures)
+    table = "" if testbed.foreign else "; the bridge has its (S,G) and no (*,G)"
+    six = "" if len(families) == 2 else f". {NO_IPV6}"
+    return passed(f"Each receiver heard the source that it joined and not the other one{table}{six}", *figures)
 
 
 def _family(testbed: Testbed, family: str, places: Mapping[str, PodPlace]) -> tuple[str, list[Figure], list[str]]:

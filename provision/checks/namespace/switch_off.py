@@ -54,7 +54,7 @@ def run(testbed: Testbed) -> Outcome:
     if stopped > done + MARGIN:
         return failed(f"Datagrams still came {stopped - done:.1f} s after the switch was in force", *figures)
     return passed(
-        f"the flow stopped {figures[1].value:g} s after it was asked for; another namespace's went on", *figures
+        f"The flow stopped {figures[1].value:g} s after it was asked for, and another namespace's went on", *figures
     )
 
 

@@ -51,7 +51,7 @@ SYSTEM = [pod(label, value) for label, value in system_pods_ready._COMPONENTS]
 def test_system_pods() -> None:
     assert system_pods_ready.unready(SYSTEM) == []
     assert len(system_pods_ready.unready([])) == 6
-    assert system_pods_ready.unready(SYSTEM[1:]) == ["no pod of 'etcd'"]
+    assert system_pods_ready.unready(SYSTEM[1:]) == ["there is no pod of 'etcd'"]
     unready = [*SYSTEM[:-1], pod("k8s-app", "kube-dns", ready="False")]
     assert system_pods_ready.unready(unready) == ["pod 'kube-dns-k8s' is not ready: phase Running"]
     done = [*SYSTEM, pod("job", "once", ready="False", phase="Succeeded")]
@@ -117,8 +117,7 @@ ANSWER = {"servers": ["10.96.0.10"], "answers": ["10.96.0.1"], "error": "", "sec
             {"answers": [], "error": "[Errno -3] Temporary failure in name resolution"},
             "failed",
             "'kubernetes.default.svc' was not resolved by 10.96.0.10: [Errno -3] Temporary failure in name resolution."
-            " If the DNS pods are ready, replies from a pod on the same node may be lost: check"
-            " bridge-nf-call-iptables and ip_forward on the node",
+            " Likely: replies from a pod on the same node are lost",
         ),
     ],
 )

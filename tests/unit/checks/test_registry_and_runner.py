@@ -10,8 +10,8 @@ import pytest
 
 from provision.checks import runner
 from provision.checks.registry import CHECKS, GROUPS, Check, select
-from provision.checks.result import Figure, Outcome, Result, failed, passed
-from provision.core.errors import HostError, InputError, Problems
+from provision.checks.result import Figure, Outcome, Result, failed, not_applicable, passed, require_none_failed
+from provision.core.errors import ChecksFailed, HostError, InputError, Problems
 from provision.core.typed import Typed
 
 TRAFFIC = ["host-to-host", "source-to-pod", "pod-to-pod-macvlan", "host-network-pod"]
@@ -99,7 +99,8 @@ def test_a_check_that_raises_has_failed_and_the_others_go_on(
     results, told = run(monkeypatch, a=unreachable, b=broken, c=lambda _bench: passed("fine"))
     assert [(result.name, result.status) for result in results] == [("a", "failed"), ("b", "failed"), ("c", "passed")]
     assert results[0].reason == "Host 'k8s' is gone"
-    assert results[0].evidence == ("root@10.0.0.11:22", "no route", "remedy: Start it")
+    assert results[0].evidence == ("root@10.0.0.11:22", "no route")
+    assert results[0].remedy == "Start it"
     assert results[1].reason == "The check itself broke: KeyError: 'nothing'"
     assert sorted(told) == ["a", "b", "c"]
     assert cleared == ["close"]
@@ -164,9 +165,25 @@ def test_pods_that_stay_are_a_failure_and_no_result_is_lost(monkeypatch: pytest.
 
 
 def test_a_result_as_a_line() -> None:
-    good = Result.of("nodes-ready", passed("1 of 1 nodes ready", Figure("ready", 1, "nodes")), 0.24)
-    assert good.line().plain == "✓ nodes-ready          0.2 s  1 of 1 nodes ready"
-    nasty = Result.of("dns", failed("\x1b[2J gone", evidence=("a\rb\r\n\tc\x00",)), 1.0)
-    assert nasty.line().plain.endswith("\ufffd[2J gone\n    | a\ufffdb\n    | \tc\ufffd")
-    bad = Result.of("host-to-host", failed("Nothing came", evidence=("one\ntwo\n",)), 12.0)
-    assert bad.line().plain == "✗ host-to-host        12.0 s  Nothing came\n    | one\n    | two"
+    good = Result.of("nodes-ready", passed("1 of 1 nodes is ready", Figure("ready", 1, "nodes")), 0.24)
+    assert good.line().plain == "✓ nodes-ready                0.2 s  passed"
+    bad = Result.of("multicast-off-by-default", failed("Nothing came", evidence=("one\ntwo\n",)), 12.0)
+    assert bad.line().plain == "✗ multicast-off-by-default  12.0 s  failed"
+    other = Result.of("mld", not_applicable("The lab has no IPv6"), 0.0)
+    assert other.line().plain == "- mld                        0.0 s  not-applicable"
+
+
+def test_what_failed_is_named_with_the_commands_that_go_on_from_there() -> None:
+    bad = [Result.of(name, failed("Nothing came"), 1.0) for name in ("host-to-host", "clean-up")]
+    results = [*bad, Result.of("mld", passed("All came"), 1.0)]
+    collect = "; `mcastlab logs DIR` collects what tells why"
+    for failures, options, logs, remedy in (
+        (results, [], True, "`mcastlab check host-to-host` repeats what failed" + collect),
+        (results, ["--namespace", "a b"], False, "`mcastlab check host-to-host --namespace 'a b'` repeats what failed"),
+        (results[1:], [], True, "`mcastlab check` removes what is left" + collect),
+    ):
+        with pytest.raises(ChecksFailed) as told:
+            require_none_failed(failures, options, logs=logs)
+        assert told.value.remedy == remedy
+    assert told.value.problem == "1 of 2 checks failed: 'clean-up'"
+    require_none_failed(results[2:])

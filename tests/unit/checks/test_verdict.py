@@ -31,7 +31,7 @@ def received(total: int = 449, lost: int = 0, out_of_order: int = 0, copies: int
 
 def test_all_received_passes() -> None:
     outcome = judge(GOOD, 99.0)
-    assert (outcome.status, outcome.reason) == ("passed", "449 of 449 datagrams received (100.0 %)")
+    assert (outcome.status, outcome.reason) == ("passed", "449 of 449 datagrams were received (100.0 %)")
     assert {figure.name: figure.value for figure in outcome.figures} == {
         "sent": 449,
         "received": 449,

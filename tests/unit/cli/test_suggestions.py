@@ -164,7 +164,7 @@ def test_progress_and_results_of_checks_are_printed_with_the_lab_that_was_meant(
     assert out.getvalue().strip() == f"`mcastlab down {options}`, then `mcastlab up {options}`"
     check = Check("one", "", lambda _bench: raising())
     bench: Any = SimpleNamespace(typed=MEANT, lacks=lambda _needs: "")
-    assert runner._outcome(check, bench).evidence == (f"remedy: See `mcastlab logs DIR {options}`",)
+    assert runner._outcome(check, bench).remedy == f"See `mcastlab logs DIR {options}`"
 
 
 def raising() -> Outcome:

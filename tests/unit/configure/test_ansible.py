@@ -28,7 +28,10 @@ fatal: [mcastsrc]: UNREACHABLE! => {"changed": false, "msg": "Failed to connect"
 def test_the_recap_gives_ok_and_changed_per_host() -> None:
     numbers = recap(RECAP)
     assert numbers.changed == {"k8s": 17, "mcastsrc": 0}
-    assert numbers.summary() == "k8s: ok=42 changed=17, mcastsrc: ok=12 changed=0"
+    assert numbers.summary() == "17 changes on k8s"
+    assert recap(RECAP.replace("changed=0", "changed=4")).summary() == "21 changes on k8s and mcastsrc"
+    assert recap(RECAP.replace("changed=17", "changed=1")).summary() == "1 change on k8s"
+    assert recap(RECAP.replace("changed=17", "changed=0")).summary() == "nothing to change on k8s and mcastsrc"
 
 
 def test_output_without_a_recap_is_an_error() -> None:

@@ -29,9 +29,9 @@ def imported(monkeypatch: pytest.MonkeyPatch, image: Imported | None) -> None:
 @pytest.mark.parametrize(
     ("wanted", "image", "name", "reason"),
     [
-        ("auto", None, "netattach", "attacher is auto and no Multus image was imported (docs/multus.md)"),
-        ("auto", IMAGE, "multus", "attacher is auto and its image was imported: ghcr.io/x/multus-cni:v4"),
-        ("multus", IMAGE, "multus", "lab.yml asks for it: ghcr.io/x/multus-cni:v4"),
+        ("auto", None, "netattach", "no Multus image was imported"),
+        ("auto", IMAGE, "multus", "its image was imported (ghcr.io/x/multus-cni:v4)"),
+        ("multus", IMAGE, "multus", "lab.yml asks for it (ghcr.io/x/multus-cni:v4)"),
         ("netattach", IMAGE, "netattach", "lab.yml asks for it"),
     ],
 )

@@ -90,7 +90,7 @@ def test_what_is_missing_is_run_and_all_are_in_order(run: Run, ran: list[str]) -
 
 
 def test_without_early_checks_all_are_run_and_what_fails_twice_has_failed(run: Run, ran: list[str]) -> None:
-    with pytest.raises(ChecksFailed, match=f"1 of {len(IN_UP)} checks failed: {IN_UP[-1]}"):
+    with pytest.raises(ChecksFailed, match=f"1 of {len(IN_UP)} checks failed: '{IN_UP[-1]}'"):
         stage.Checks().run(run)
     assert sorted(ran) == sorted([*IN_UP, IN_UP[-1]])
     assert run.results[-1].reason == "no"
@@ -130,7 +130,7 @@ def test_results_are_told_with_their_mark(run: Run, monkeypatch: pytest.MonkeyPa
     a_cluster(run, monkeypatch, emulated=False)
     proof.begin_early(run).results()
     run.progress.console.file.flush()
-    assert re.search(f"✗ {IN_UP[1]} .* slow", (tmp_path / "out").read_text())
+    assert re.search(f"✗ {IN_UP[1]} .* failed", (tmp_path / "out").read_text())
 
 
 def test_where_there_is_no_cluster_nothing_is_begun(run: Run) -> None:

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from provision.checks.result import Figure, Result, failed, not_applicable, passed
+from provision.checks.result import LIKELY, Figure, Result, failed, not_applicable, passed
 from provision.core.errors import HostError
 from provision.core.paths import ROOT
 from provision.core.progress import StageLine
@@ -24,7 +24,7 @@ from provision.report import Report, make_report, schema, table, write_json, wri
 
 NASTY = "tool said: <&> \"quoted\" 'x' ]]> \x1b[31mred\x1b[0m \x00 ü\n"
 RESULTS = [
-    Result.of("nodes-ready", passed("1 of 1 nodes ready", Figure("ready", 1, "nodes")), 0.21),
+    Result.of("nodes-ready", passed("1 of 1 nodes is ready", Figure("ready", 1, "nodes")), 0.21),
     Result.of(
         "source-to-pod", failed(f"Only 3 of 449: {NASTY}", Figure("sent", 449, "datagrams"), evidence=(NASTY,)), 7.5
     ),
@@ -111,7 +111,7 @@ def test_junit(report: Report, tmp_path: Path) -> None:
     assert "tool said: <&> \"quoted\" 'x' ]]> \ufffd[31mred\ufffd[0m \ufffd ü" in failure.get("message")
     assert NASTY.replace("\x1b", "\ufffd").replace("\x00", "\ufffd") in failure.text
     assert cases["nodes-ready"].find("failure") is None
-    assert cases["nodes-ready"].findtext("system-out") == "1 of 1 nodes ready\nready 1 nodes"
+    assert cases["nodes-ready"].findtext("system-out") == "1 of 1 nodes is ready\nready 1 nodes"
     assert cases["mld"].find("skipped").get("message") == "the lab has no IPv6"
 
 
@@ -126,10 +126,29 @@ def test_the_table_is_plain_off_a_terminal(lab: Any, state: Any) -> None:
     Console(file=out, width=200).print(table(make_report(lab, record(state))))
     assert [line.rstrip() for line in out.getvalue().splitlines()[1:]] == [
         "check        status          seconds  what was found",
-        "nodes-ready  passed              0.2  1 of 1 nodes ready",
+        "nodes-ready  passed              0.2  1 of 1 nodes is ready",
         "mld          not-applicable      0.0  the lab has no IPv6",
         "1 passed, 1 not-applicable",
         "Macvlan networks are one LAN for all namespaces, and the switch does not isolate these: video, audio",
+    ]
+
+
+def test_a_failure_is_told_once_below_the_table(lab: Any, state: Any) -> None:
+    seen, cause = "No datagram of 449 sent was received", "they left host 'mcastsrc', but no packet came"
+    found = failed(seen + LIKELY + cause, evidence=("iperf -c\n\x1b[2Jsent 449\r\n",), remedy="Run `mcastlab up`")
+    state.results = [RESULTS[0], Result.of("host-to-host", found, 7.5)]
+    out = io.StringIO()
+    Console(file=out, width=200).print(table(make_report(lab, record(lab, state))))
+    assert [line.rstrip() for line in out.getvalue().splitlines()[1:-1]] == [
+        "check         status  seconds  what was found",
+        "nodes-ready   passed      0.2  1 of 1 nodes is ready",
+        "host-to-host  failed      7.5  No datagram of 449 sent was received",
+        "1 passed, 1 failed",
+        "✗ host-to-host",
+        f"  likely: {cause}",
+        "  | iperf -c",
+        "  | \ufffd[2Jsent 449",
+        "  remedy: Run `mcastlab up`",
     ]
 
 

@@ -52,12 +52,12 @@ def test_such_a_check_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("needs", "found", "reason"),
     [
-        (("hosts", "switch"), None, "it needs the lab's hosts: the source, and a node that can be logged in to"),
-        (("image", "switch"), None, "no image with python3 and socat is known to this cluster: name one, --image"),
+        (("hosts", "switch"), None, "It needs the lab's hosts: the source, and a node that can be logged in to"),
+        (("image", "switch"), None, "No image with python3 and socat is known to this cluster: name one by --image"),
         (
             ("switch",),
             Detection(None, "Calico", "it is Calico"),
-            "multicast by namespace is not known here: it is Calico",
+            "This cluster has no multicast by namespace that is known here: it is Calico",
         ),
         (("switch",), Detection(OVN, "OVNKubernetes", "", (), "enable-multicast is off"), "enable-multicast is off"),
     ],

@@ -100,8 +100,8 @@ def test_isolation(changes: dict[str, tuple[str, ...]], problem: str) -> None:
     [
         (["mlistener"], True, ""),
         ([], True, "The sender had no answer from 'mlistener', which has joined 224.1.0.1"),
-        (["mlistener", "outsider"], True, "was answered by outsider, of another namespace"),
-        (["outsider"], False, "was answered by outsider, of another namespace"),
+        (["mlistener", "outsider"], True, "was answered by 'outsider', of another namespace"),
+        (["outsider"], False, "was answered by 'outsider', of another namespace"),
         ([], False, ""),
         (["mlistener"], False, "'mlistener' answered, although its namespace is not enabled"),
     ],
