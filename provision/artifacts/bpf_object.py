@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from provision.artifacts.store import Item, Store, file_digest, key_of, text_digest
+from provision.core import packages
 from provision.core.errors import HostError
 from provision.core.paths import ROOT
 from provision.core.run import run
@@ -21,7 +22,6 @@ _HEADER = Path("/usr/include/linux/bpf.h")
 _FLAGS = ("-O2", "-Wall", "-Werror", "-target", "bpf", "-mcpu=v3")
 # Debian's folder of headers that differ by architecture, which clang does not search for this target.
 _MULTIARCH = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
-_REMEDY = "apt-get install clang linux-libc-dev, or `make up`"
 _TIMEOUT = 120
 
 
@@ -50,7 +50,7 @@ def make_object(folder: Path, architecture: str, report: Say, source: Path = SOU
     """
     clang = _compiler()
     if not _HEADER.exists():
-        raise HostError(f"File '{_HEADER}' is missing", remedy=_REMEDY)
+        raise HostError(f"File '{_HEADER}' is missing", remedy=packages.apt_get(["linux-libc-dev"]))
     compiler = run([clang, "--version"], timeout=_TIMEOUT).stdout.partition("\n")[0].strip()
     report(f"policy programs: {compiler}")
     # In the source's folder and by its name alone: the object keeps the name as it was given.
@@ -72,7 +72,7 @@ def _compiler() -> str:
     numbered = sorted((name for name in names if re.fullmatch(r"clang-\d+", name)), key=_number, reverse=True)
     if found := next(filter(None, map(shutil.which, numbered)), None):
         return found
-    raise HostError("Command 'clang' is missing", remedy=_REMEDY)
+    raise packages.lacking(["clang"])
 
 
 def _number(name: str) -> int:

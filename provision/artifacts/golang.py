@@ -20,7 +20,7 @@ from provision.core.text import Say
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _SETTINGS = ("GOVERSION", "GOARCH", "GOFLAGS")
 _NO_GO = (
-    "apt-get install golang-go (any version will do: it only fetches the right one from the Go module proxy), or"
+    "`apt-get install golang-go` (any version will do: it only fetches the right one from the Go module proxy), or"
     " install Go {version} from https://go.dev/dl/ into /usr/local/go"
 )
 
@@ -72,7 +72,7 @@ def obtain(found: Toolchain, versions: Versions, store: Store, report: Say) -> s
     version = versions.go["version"]
     client = next(_installed(), "")
     if not client:
-        raise HostError("Go is missing", remedy=_NO_GO.format(version=version))
+        raise HostError("Command 'go' is missing", remedy=_NO_GO.format(version=version))
 
     def fetch(folder: Path) -> None:
         report(f"Go {version}: fetched from the module proxy by '{client}', which is too old to build with")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
 from provision.artifacts.imported import KINDS, Imported, import_archive
 from provision.artifacts.store import Store
 from provision.artifacts.versions import load_versions
+from provision.core import packages
 from provision.core.errors import CommandError, HostError, InputError
 from provision.core.run import run
 from provision.core.text import Say
@@ -23,8 +23,8 @@ def fetch(kind: str, report: Say) -> Imported:
     """
     if kind not in KINDS:
         raise InputError(f"There is no kind of image '{kind}'", remedy=f"Choose one of: {', '.join(KINDS)}")
-    if shutil.which("skopeo") is None:
-        raise HostError("The command 'skopeo' is missing", remedy=f"`apt-get install skopeo`, or {_elsewhere(kind)}")
+    if error := packages.missing(["skopeo"], otherwise=_elsewhere(kind)):
+        raise error
     reference = load_versions().pulled[kind]
     temporary = Store.of_user().home / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import tarfile
 from pathlib import Path
 
 from provision.artifacts.oci import EPOCH
 from provision.artifacts.store import dies_with_us, key_of, text_digest
 from provision.artifacts.versions import RootSpec
+from provision.core import packages
 from provision.core.errors import HostError
 from provision.core.paths import ROOT
 from provision.core.run import as_root, run
@@ -50,8 +50,8 @@ def root_key(spec: RootSpec, suite: str, architecture: str) -> str:
 
 def make_root(spec: RootSpec, suite: str, architecture: str, target: Path, report: Say) -> None:
     """Write the root file system as a tar archive to `target`. Raises HostError or CommandError."""
-    if shutil.which("mmdebstrap") is None:
-        raise HostError("Command 'mmdebstrap' is missing", remedy="apt-get install mmdebstrap, or `make up`")
+    if error := packages.missing(["mmdebstrap"]):
+        raise error
     report(f"{spec.name} root file system: Debian {suite} by mmdebstrap (about 40 s)")
     scratch = target.parent / "scratch"
     scratch.mkdir()

@@ -9,6 +9,7 @@ from itertools import combinations
 
 from provision.config.models import Host, Lab, Network
 from provision.config.source import Fault, KeyPath, dotted
+from provision.core.paths import page
 
 TAKEN_INTERFACES = {
     "lo": "the loopback interface",
@@ -17,7 +18,7 @@ TAKEN_INTERFACES = {
     "all": "a name that the kernel keeps for settings of all interfaces",
     "default": "a name that the kernel keeps for settings of new interfaces",
 }
-_BOTH = "Take one of that subnet. Another LAN needs its own hosts and networks: docs/configuration.md, 'A second lab'"
+_BOTH = f"Take one of that subnet. Another LAN needs its own hosts and networks: {page('configuration')}#a-second-lab"
 
 
 def families(lab: Lab) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from provision.core.errors import InputError
+from provision.core.paths import page
 
 DEFAULT_NAME = "lab.yml"
 _MOST_BYTES = 1 << 20
@@ -144,7 +145,7 @@ def parse(text: str, name: str) -> Source:
         raise InputError(
             "The file must be a mapping of keys to values",
             where=f"{name}:{root.start_mark.line + 1}",
-            remedy="Write lines such as `name: second`; docs/configuration.md lists the keys",
+            remedy=f"Write lines such as `name: second`; {page('configuration')} lists the keys",
         )
     return Source(name, data, root, repeated)
 

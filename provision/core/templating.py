@@ -29,7 +29,7 @@ def render_file(template: Path, values: Mapping[str, Any]) -> str:
         raise InputError(
             "The template does not exist",
             where=shown(template.parent / (error.name or template.name)),
-            remedy="The checkout is not whole: `git status` shows what is missing",
+            remedy="Install mcastlab anew, or restore the file where it runs from a checkout",
         ) from error
     except UndefinedError as error:
         raise InputError(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from provision.core.errors import CommandError
+from provision.core.packages import apt_get
 from provision.core.run import pasteable
 from provision.hosts.connect import openssh_key, openssh_options, require_key, unpinned
 from provision.hosts.machine import Machine
@@ -32,7 +33,7 @@ def become_ssh(machine: Machine, command: Sequence[str]) -> NoReturn:
         raise CommandError(
             f"Command '{argv[0]}' could not be started: {error.strerror}",
             where=pasteable(argv),
-            remedy="apt-get install openssh-client",
+            remedy=apt_get(["openssh-client"]),
         ) from error
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from provision.config import Host, Lab
-from provision.core import labels
+from provision.core import labels, packages
 from provision.core.errors import CommandError, HostError, InputError, McastlabError
 from provision.core.paths import cache_dir
 from provision.core.run import as_root, never_root, run
@@ -25,14 +25,8 @@ Probe = Callable[[], Iterable[McastlabError]]
 _MEMORY_GIB = 3.0
 _DISK_GIB = 8.0
 _NF_CALL = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-_TOOLS = {
-    "ip": "iproute2",
-    "nft": "nftables",
-    "ssh": "openssh-client",
-    "ssh-keygen": "openssh-client",
-    "podman": "podman",
-    "iptables": "iptables",  # netavark runs it, and without it says no more than "No such file or directory"
-}
+# netavark runs iptables, and without it says no more than "No such file or directory".
+_TOOLS = ("ip", "nft", "ssh", "ssh-keygen", "podman", "iptables")
 # What the nodes will do, tried in a network namespace that ends with the command.
 _KERNEL = (
     ("macvlan on a bridge", "ip link add b0 type bridge && ip link add link b0 name m0 type macvlan mode bridge"),
@@ -101,11 +95,8 @@ def _privilege() -> Iterable[McastlabError]:
 
 
 def _missing_tools() -> Iterable[McastlabError]:
-    for tool, package in _TOOLS.items():
-        if shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is None:
-            yield HostError(
-                f"Command '{tool}' is missing", remedy=f"apt-get install {package}, or `make up`, which does it"
-            )
+    if error := packages.missing(_TOOLS):
+        yield error
 
 
 def _podman(provider: OnPodman) -> Iterable[McastlabError]:

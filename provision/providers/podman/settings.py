@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provision.core.errors import HostError
+from provision.core.packages import apt_get
 
 # What Podman gives a container of root unless told otherwise (libpod/define: RLimitDefaultValue, and four times it).
 _NOFILE = 1048576
@@ -66,7 +67,7 @@ def runtime(facts: HostFacts) -> str:
     why = (
         "crun refuses this machine's cgroup version 1" if "crun" in facts.runtimes else "neither crun nor runc is here"
     )
-    raise HostError(f"Podman has no container runtime that works: {why}", remedy="apt-get install runc")
+    raise HostError(f"Podman has no container runtime that works: {why}", remedy=apt_get(["runc"]))
 
 
 def ulimits(facts: HostFacts) -> list[str]:

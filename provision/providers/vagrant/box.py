@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from provision.artifacts import rootfs
 from provision.artifacts.bundle import Bundle, Maker
 from provision.artifacts.store import Item, dies_with_us, key_of, text_digest
-from provision.core.errors import HostError
+from provision.core import packages
 from provision.core.paths import ROOT
 from provision.core.run import as_root, run
 from provision.core.text import Say
@@ -21,7 +20,7 @@ from provision.providers.podman.provider import PodmanProvider
 TREE = ROOT / "images" / "box-tree"
 CMD_LINE = "root=/dev/vda rw net.ifnames=0 biosdevname=0 console=ttyS0"
 _SIZE_GIB = 10
-_TOOLS = {"mke2fs": "e2fsprogs", "qemu-img": "qemu-utils", "ssh-keygen": "openssh-client"}
+_TOOLS = ("mke2fs", "qemu-img", "ssh-keygen")
 # The machine's disk grows only as it is written to; `discard` is not worth what it costs an emulated one.
 _METADATA = {"provider": "libvirt", "format": "qcow2", "virtual_size": _SIZE_GIB}
 _VAGRANTFILE = "Vagrant.configure('2') { |config| config.vm.guest = :debian }\n"
@@ -85,9 +84,8 @@ def _unpacked(bundle: Bundle, report: Say) -> Path:
 
 
 def _make(folder: Path, sources: list[Path], report: Say) -> None:
-    for tool, package in _TOOLS.items():
-        if shutil.which(tool, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
-            raise HostError(f"Command '{tool}' is missing", remedy=f"apt-get install {package}")
+    if error := packages.missing(_TOOLS):
+        raise error
     for name in ("id_ed25519", "host_key"):
         comment = ["-q", "-t", "ed25519", "-N", "", "-C", "mcastlab-box"]
         run(["ssh-keygen", *comment, "-f", str(folder / name)], timeout=30)

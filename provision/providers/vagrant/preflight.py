@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable
 
 from provision.config import Lab
+from provision.core import packages
 from provision.core.errors import HostError, McastlabError
 from provision.core.run import run
 from provision.providers.podman import preflight as podman_preflight
@@ -31,17 +31,14 @@ def problems(lab: Lab, machines: Callable[[], str]) -> list[McastlabError]:
 
 
 def _vagrant() -> Iterable[McastlabError]:
-    if shutil.which("vagrant") is None:
-        yield HostError(
-            "Command 'vagrant' is missing",
-            remedy="`scripts/install run vagrant` installs Debian's; or install it from its makers",
-        )
+    if error := packages.missing(["vagrant"], otherwise="install it from its makers"):
+        yield error
         return
     found = version({})
     if found < _OLDEST:
         yield HostError(
             f"Vagrant {_dotted(found)} is too old: the Vagrantfile needs {_dotted(_OLDEST)}",
-            remedy="`scripts/install run vagrant` installs Debian's; or take a newer one from its makers",
+            remedy=f"{packages.apt_get(['vagrant'])} brings Debian's; or take a newer one from its makers",
         )
 
 
@@ -53,7 +50,7 @@ def _plugin() -> Iterable[McastlabError]:
         if name == _LIBVIRT and found < _OLDEST_LIBVIRT:
             yield HostError(
                 f"Vagrant's plug-in '{_LIBVIRT}' {_dotted(found)} is too old: {_dotted(_OLDEST_LIBVIRT)} is needed",
-                remedy=f"`vagrant plugin update {_LIBVIRT}`, or `scripts/install run libvirt` for Debian's",
+                remedy=f"`vagrant plugin update {_LIBVIRT}`, or {packages.apt_get([_LIBVIRT])} for Debian's",
             )
 
 

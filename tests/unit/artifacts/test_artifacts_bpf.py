@@ -13,8 +13,8 @@ from provision.artifacts.store import Store, file_digest
 from provision.core.errors import CommandError, HostError
 
 EM_BPF = 247  # elf(5)
-NO_CLANG = "Command 'clang' is missing\n  remedy: apt-get install clang linux-libc-dev, or `make up`"
-NO_HEADER = "File '{}' is missing\n  remedy: apt-get install clang linux-libc-dev, or `make up`"
+NO_CLANG = "Command 'clang' is missing\n  remedy: `apt-get install clang linux-libc-dev`"
+NO_HEADER = "File '{}' is missing\n  remedy: `apt-get install linux-libc-dev`"
 
 
 @pytest.fixture

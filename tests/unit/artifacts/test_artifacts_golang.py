@@ -90,6 +90,6 @@ def test_no_go_at_all_is_an_error_with_its_remedy(
     with pytest.raises(HostError) as caught:
         golang.obtain(golang.locate(versions, store), versions, store, lambda line: None)
     assert str(caught.value) == (
-        "Go is missing\n  remedy: apt-get install golang-go (any version will do: it only fetches the right one from"
-        " the Go module proxy), or install Go 1.26.9 from https://go.dev/dl/ into /usr/local/go"
+        "Command 'go' is missing\n  remedy: `apt-get install golang-go` (any version will do: it only fetches"
+        " the right one from the Go module proxy), or install Go 1.26.9 from https://go.dev/dl/ into /usr/local/go"
     )

@@ -60,7 +60,7 @@ def path_without(tmp_path: Path, *missing: str) -> str:
 def test_podman_absent(folder: Path) -> None:
     code, shown = up(folder, path=path_without(folder, "podman"))
     assert code == 3
-    assert "Command 'podman' is missing\n  remedy: apt-get install podman, or `make up`, which does it\n" in shown
+    assert "Command 'podman' is missing\n  remedy: `apt-get install podman`\n" in shown
 
 
 def test_podman_that_does_not_work(folder: Path) -> None:

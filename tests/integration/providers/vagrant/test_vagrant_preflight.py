@@ -56,8 +56,7 @@ def put(path: str, name: str, script: str) -> None:
 def test_vagrant_absent(tmp_path: Path) -> None:
     shown = up(tmp_path, path_without(tmp_path, "vagrant"))
     assert (
-        "Command 'vagrant' is missing\n"
-        "  remedy: `scripts/install run vagrant` installs Debian's; or install it from its makers\n"
+        "Command 'vagrant' is missing\n  remedy: `apt-get install vagrant`, or install it from its makers\n"
     ) in shown
 
 
@@ -66,7 +65,7 @@ def test_vagrant_too_old(tmp_path: Path) -> None:
     put(path, "vagrant", "echo 'Vagrant 2.2.19'")
     assert (
         "Vagrant 2.2.19 is too old: the Vagrantfile needs 2.3.0\n"
-        "  remedy: `scripts/install run vagrant` installs Debian's; or take a newer one from its makers\n"
+        "  remedy: `apt-get install vagrant` brings Debian's; or take a newer one from its makers\n"
     ) in up(tmp_path, path)
 
 
@@ -74,11 +73,12 @@ def test_no_provider_that_works(tmp_path: Path) -> None:
     shown = up(tmp_path, path_without(tmp_path, *OTHERS))
     assert (
         "Vagrant has no provider here that works\n"
-        "  | libvirt: command 'virsh' is missing\n"
-        "  | virtualbox: command 'VBoxManage' is missing\n"
+        "  | libvirt: Command 'virsh' is missing\n"
+        "  | virtualbox: Command 'VBoxManage' is missing\n"
         "  | docker: neither does Docker answer nor is there a Podman\n"
-        "  remedy: Install it and the rest by `scripts/install run libvirt`, and run libvirtd;"
-        " or install VirtualBox from its makers; or install Podman by `scripts/install run`;"
+        "  remedy: Install it by `apt-get install dnsmasq-base libvirt-clients"
+        " libvirt-daemon-system qemu-system-x86 vagrant-libvirt`, and run libvirtd;"
+        " or install VirtualBox from its makers; or install Podman by `apt-get install podman`;"
         " or take `provider: podman`\n"
     ) in shown
 
@@ -87,7 +87,7 @@ def test_the_provider_that_lab_yml_asks_for_is_absent(tmp_path: Path) -> None:
     shown = up(tmp_path, path_without(tmp_path, "VBoxManage"), "vagrant: {machines: virtualbox}\n")
     assert (
         "vagrant.machines: lab.yml asks Vagrant for 'virtualbox', which cannot be used here:"
-        " command 'VBoxManage' is missing\n"
+        " Command 'VBoxManage' is missing\n"
         "  remedy: Install VirtualBox from its makers; or `machines: auto`\n"
     ) in shown
 
@@ -112,7 +112,8 @@ def test_the_libvirt_plugin_is_absent(tmp_path: Path, plugins: str) -> None:
     assert (
         "vagrant.machines: lab.yml asks Vagrant for 'libvirt', which cannot be used here:"
         " Vagrant's plug-in 'vagrant-libvirt' is missing\n"
-        "  remedy: Install it and the rest by `scripts/install run libvirt`, and run libvirtd; or `machines: auto`\n"
+        "  remedy: Install it by `apt-get install dnsmasq-base libvirt-clients"
+        " libvirt-daemon-system qemu-system-x86 vagrant-libvirt`, and run libvirtd; or `machines: auto`\n"
     ) in shown
 
 
@@ -124,7 +125,7 @@ def test_the_libvirt_plugin_is_too_old(tmp_path: Path) -> None:
     shown = up(tmp_path, path, "vagrant: {machines: libvirt}\n")
     assert (
         "Vagrant's plug-in 'vagrant-libvirt' 0.7.0 is too old: 0.11.2 is needed\n"
-        "  remedy: `vagrant plugin update vagrant-libvirt`, or `scripts/install run libvirt` for Debian's\n"
+        "  remedy: `vagrant plugin update vagrant-libvirt`, or `apt-get install vagrant-libvirt` for Debian's\n"
     ) in shown
 
 

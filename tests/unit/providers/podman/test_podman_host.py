@@ -105,7 +105,7 @@ def test_no_usable_runtime_is_an_error_with_its_remedy() -> None:
         settings(dataclasses.replace(REFERENCE, runtimes=("crun",)))
     assert str(caught.value) == (
         "Podman has no container runtime that works: crun refuses this machine's cgroup version 1\n"
-        "  remedy: apt-get install runc"
+        "  remedy: `apt-get install runc`"
     )
     with pytest.raises(HostError, match="neither crun nor runc is here"):
         settings(dataclasses.replace(DEBIAN_12, runtimes=()))
