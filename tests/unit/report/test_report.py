@@ -138,7 +138,7 @@ def test_a_failure_is_told_once_below_the_table(lab: Any, state: Any) -> None:
     found = failed(seen + LIKELY + cause, evidence=("iperf -c\n\x1b[2Jsent 449\r\n",), remedy="Run `mcastlab up`")
     state.results = [RESULTS[0], Result.of("host-to-host", found, 7.5)]
     out = io.StringIO()
-    Console(file=out, width=200).print(table(make_report(lab, record(lab, state))))
+    Console(file=out, width=200).print(table(make_report(lab, record(state))))
     assert [line.rstrip() for line in out.getvalue().splitlines()[1:-1]] == [
         "check         status  seconds  what was found",
         "nodes-ready   passed      0.2  1 of 1 nodes is ready",
