@@ -4,7 +4,7 @@ SHELL := /bin/bash
 LAB ?= lab.yml
 MCASTLAB := .venv/bin/mcastlab
 
-.PHONY: help up down test test-vm test-policy-vm lint unit integration molecule e2e kills docs lock install
+.PHONY: help up down test test-vm test-policy-vm lint unit integration molecule e2e kills faults-attach docs lock install
 
 help:  ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -37,6 +37,10 @@ lint unit integration e2e:  ## One suite of `make test`
 kills:  ## Kill `up` at 20 moments; half an hour; writes docs/kills.md
 	@scripts/install dev
 	@scripts/kills
+
+faults-attach:  ## Faults while pods get second interfaces; a quarter of an hour; writes docs/attachment-faults.md
+	@scripts/install dev
+	@scripts/faults-attach
 
 molecule:  ## Every role on hosts of its own: converge, idempotence, verify
 	@scripts/install dev
