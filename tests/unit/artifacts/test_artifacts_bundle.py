@@ -159,6 +159,14 @@ def test_without_a_compiler_nothing_else_is_begun(
     assert source.fetched == []
 
 
+def test_without_a_place_for_images_the_node_image_is_brought_nowhere(maker: Maker) -> None:
+    """For `check`, and for hosts that are made of none."""
+    lines: list[str] = []
+    bundle = maker.ensure(lines.append, None)
+    assert bundle.node_image == bundle.document["node_image"]
+    assert not [line for line in lines if "loading" in line]
+
+
 def test_a_node_image_that_was_removed_is_loaded_again(maker: Maker) -> None:
     podman = FakePodman()
     bundle = ensure(maker, podman)
