@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 STRANGER = 12345
 HUGE = 100 << 20
@@ -63,3 +67,16 @@ SAID = {
 def damage(path: Path, kind: str) -> None:
     """Have `kind` happen to the file."""
     DAMAGE[kind](path)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting() -> Iterator[None]:
+    """A reader that hangs is a failure of its own, not of the whole run; in force in a module that imports it."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError("it hangs")
+
+    signal.signal(signal.SIGALRM, end)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)

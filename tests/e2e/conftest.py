@@ -19,21 +19,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from provision.providers.podman.cli import Podman
 
 HERE = Path(__file__).parent
 MCASTLAB = Path(sys.executable).parent / "mcastlab"
 UP_SECONDS = 3000  # with an empty cache the Go build is most of it
-OWN_LABS = pytest.mark.xdist_group("own labs")
+OWN_LABS = ("interrupted", "killed", "ssh", "trouble", "plain_ansible", "vagrant", "wheel")  # files that make their own
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist asks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All other end-to-end tests are of the one lab's group."""
-    for item in items:
-        if item.path.parent == HERE and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("the lab"))
+class TwoWorkers(LoadScopeScheduling):  # type: ignore[misc]
+    """What a worker is given as a whole: all of the one lab, or all of the others."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "own labs" if file.endswith(tuple(f"_{name}.py" for name in OWN_LABS)) else "the lab"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoWorkers:
+    return TwoWorkers(config, log)
 
 
 @cache

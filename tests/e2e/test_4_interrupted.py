@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import OWN_LABS, assert_nothing_left, make_lab
-
-pytestmark = OWN_LABS
+from tests.e2e.conftest import assert_nothing_left, make_lab
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,7 @@ import pytest
 from provision.core.leftovers import marked
 from provision.core.paths import StateDir
 from provision.providers.podman.cli import bridge_name
-from tests.e2e.conftest import OWN_LABS, UP_SECONDS, CliLab, assert_nothing_left, make_lab
-
-pytestmark = OWN_LABS
+from tests.e2e.conftest import UP_SECONDS, CliLab, assert_nothing_left, make_lab
 
 MOMENTS = int(os.environ.get("MCASTLAB_KILLS", "2"))
 # A step is killed at its begin or a little later; the steps are of different length, and so is what is half-done.

@@ -12,9 +12,7 @@ import pytest
 from provision import config
 from tests import image_archives
 from tests.bare_metal import BareHost, Fleet, fleet
-from tests.e2e.conftest import OWN_LABS, UP_SECONDS, CliLab
-
-pytestmark = OWN_LABS
+from tests.e2e.conftest import UP_SECONDS, CliLab
 
 NET, NET6 = "10.98.9", "fd00:98:9:"
 _ADMIN = (

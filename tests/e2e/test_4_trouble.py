@@ -12,9 +12,7 @@ import pytest
 
 from provision.core.run import as_root
 from provision.providers.podman.cli import Podman
-from tests.e2e.conftest import OWN_LABS, UP_SECONDS, CliLab, assert_nothing_left, make_lab
-
-pytestmark = OWN_LABS
+from tests.e2e.conftest import UP_SECONDS, CliLab, assert_nothing_left, make_lab
 
 NODE = "mcastlab-e2e-trouble-k8s"
 

@@ -20,9 +20,6 @@ from provision.core.paths import ROOT
 from provision.providers.podman.cli import Podman
 from tests import debian13
 from tests.bare_metal import BareHost, Fleet, fleet
-from tests.e2e.conftest import OWN_LABS
-
-pytestmark = OWN_LABS
 
 NET, NET6 = "10.98.10", "fd00:98:a:"
 BIN = Path(sys.executable).parent

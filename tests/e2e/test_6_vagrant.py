@@ -14,9 +14,7 @@ import pytest
 
 from provision.providers.podman.cli import Podman
 from provision.providers.vagrant.engine import podmans_socket
-from tests.e2e.conftest import OWN_LABS, CliLab, make_lab
-
-pytestmark = OWN_LABS
+from tests.e2e.conftest import CliLab, make_lab
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAFFIC = {"host-to-host", "source-to-pod", "pod-to-pod-macvlan", "host-network-pod"}

@@ -15,10 +15,8 @@ import pytest
 
 from provision import __version__
 from provision.core.paths import ROOT
-from tests.e2e.conftest import OWN_LABS, bundle, make_lab
+from tests.e2e.conftest import bundle, make_lab
 from tests.plain_user import PlainUser
-
-pytestmark = OWN_LABS
 
 BIN = Path(sys.executable).parent
 INCLUDED = ("agents", "bundle", "images", "playbooks", "plugins", "roles", "templates", "vagrant")

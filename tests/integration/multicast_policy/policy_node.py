@@ -339,8 +339,8 @@ class Node:
         self._hooks("strip", device)
 
     def entries(self) -> int:
-        """How many ports the programs know."""
-        script = "from agents.multicast_policy.tables import Tables; print(len(Tables()._slots))"
+        """How many ports the programs know: those with counts, without what counts for the node and for all unbound."""
+        script = "from agents.multicast_policy.tables import Tables; print(len(Tables().counts(range(1, 1 << 16))) - 2)"
         return int(self.exec(sys.executable, "-c", script))
 
     def settle(self, group: str, members: int) -> None:

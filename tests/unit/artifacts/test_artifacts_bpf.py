@@ -12,6 +12,12 @@ from provision.artifacts import bpf_object, golang
 from provision.artifacts.store import Store, file_digest
 from provision.core.errors import CommandError, HostError
 
+# Says its own path for its version, and makes an empty file of its last argument.
+FAKE = """#!/bin/sh
+if [ "$1" = --version ]; then echo "$0"; exit; fi
+for last; do :; done
+: >"$last"
+"""
 EM_BPF = 247  # elf(5)
 NO_CLANG = "Command 'clang' is missing\n  remedy: `apt-get install clang linux-libc-dev`"
 NO_HEADER = "File '{}' is missing\n  remedy: `apt-get install linux-libc-dev`"
@@ -28,10 +34,10 @@ def make(folder: Path, source: Path) -> bytes:
     return (folder / bpf_object.OBJECT).read_bytes()
 
 
-def fake_clang(folder: Path, *names: str) -> None:
+def fake_clang(folder: Path, *names: str, script: str = "#!/bin/sh\n") -> None:
     folder.mkdir()
     for name in names:
-        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).write_text(script)
         (folder / name).chmod(0o755)
 
 
@@ -87,9 +93,11 @@ def test_what_does_not_compile_is_shown(tmp_path: Path, source: Path) -> None:
 def test_a_numbered_clang_is_taken_where_there_is_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], chosen: str
 ) -> None:
-    fake_clang(tmp_path / "bin", *names)
+    fake_clang(tmp_path / "bin", *names, script=FAKE)
     monkeypatch.setenv("PATH", f"{tmp_path}/none:{tmp_path}/bin")
-    assert bpf_object._compiler() == f"{tmp_path}/bin/{chosen}"
+    make(tmp_path / "made", bpf_object.SOURCE)
+    record = json.loads((tmp_path / "made" / bpf_object.RECORD).read_text())
+    assert record["compiler"] == f"{tmp_path}/bin/{chosen}"
 
 
 def test_without_a_compiler_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from provision.checks import runner
+from provision.checks import CheckRun
 from provision.checks.registry import CHECKS, GROUPS, Check, select
 from provision.checks.result import Figure, Outcome, Result, failed, not_applicable, passed, require_none_failed
 from provision.core.errors import ChecksFailed, HostError, InputError, Problems
@@ -60,57 +60,46 @@ def test_all_unknown_names_at_once() -> None:
         select(["dns", "nodes", "host-to-host"])
 
 
-@pytest.fixture
-def cleared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the testbed was told; the testbed itself, which needs a cluster, is not made."""
+class Testbed(SimpleNamespace):
+    """One that needs no cluster, and notes how it was closed."""
+
+    def __init__(self, *, emulated: bool = False) -> None:
+        super().__init__(emulated=emulated, typed=Typed(), closed=[])
+
+    def lacks(self, needs: Sequence[str]) -> str:
+        return "not here" if "hosts" in needs else ""
+
+    def close(self, in_a_hurry: bool = False) -> None:
+        self.closed.append("hurry" if in_a_hurry else "close")
+
+
+def run(testbed: Any, **checks: Any) -> tuple[list[Result], list[str]]:
     told: list[str] = []
-    monkeypatch.setattr(
-        runner,
-        "Testbed",
-        lambda _context: testbed(lambda in_a_hurry=False: told.append("hurry" if in_a_hurry else "close")),
-    )
-    return told
-
-
-def testbed(close: Callable[..., None], *, emulated: bool = False) -> SimpleNamespace:
-    return SimpleNamespace(
-        close=close, emulated=emulated, typed=Typed(), lacks=lambda needs: "not here" if "hosts" in needs else ""
-    )
-
-
-def run(monkeypatch: pytest.MonkeyPatch, **checks: Any) -> tuple[list[Result], list[str]]:
     chosen = [Check(name, "", function) for name, function in checks.items()]
-    monkeypatch.setattr(runner, "select", lambda _names, every: chosen)
-    told: list[str] = []
-    context: Any = None
-    results = runner.CheckRun.begin((), context).results(lambda result: told.append(result.name))
-    return results, told
+    return CheckRun(chosen, testbed).results(lambda result: told.append(result.name)), told
 
 
-def test_a_check_that_raises_has_failed_and_the_others_go_on(
-    monkeypatch: pytest.MonkeyPatch, cleared: list[str]
-) -> None:
+def test_a_check_that_raises_has_failed_and_the_others_go_on() -> None:
+    testbed = Testbed()
+
     def unreachable(_bench: Any) -> Outcome:
         raise HostError("Host 'k8s' is gone", where="root@10.0.0.11:22", remedy="Start it", detail="no route")
 
     def broken(_bench: Any) -> Outcome:
         return {}["nothing"]
 
-    results, told = run(monkeypatch, a=unreachable, b=broken, c=lambda _bench: passed("fine"))
+    results, told = run(testbed, a=unreachable, b=broken, c=lambda _bench: passed("fine"))
     assert [(result.name, result.status) for result in results] == [("a", "failed"), ("b", "failed"), ("c", "passed")]
     assert results[0].reason == "Host 'k8s' is gone"
     assert results[0].evidence == ("root@10.0.0.11:22", "no route")
     assert results[0].remedy == "Start it"
     assert results[1].reason == "The check itself broke: KeyError: 'nothing'"
     assert sorted(told) == ["a", "b", "c"]
-    assert cleared == ["close"]
+    assert testbed.closed == ["close"]
 
 
 @pytest.mark.parametrize(("emulated", "most"), [(False, 3), (True, 1)])
-def test_checks_run_side_by_side_where_the_node_is_not_emulated(
-    monkeypatch: pytest.MonkeyPatch, emulated: bool, most: int
-) -> None:
-    monkeypatch.setattr(runner, "Testbed", lambda _context: testbed(lambda: None, emulated=emulated))
+def test_checks_run_side_by_side_where_the_node_is_not_emulated(emulated: bool, most: int) -> None:
     at_once, running = [0], []
     met = threading.Barrier(most)
 
@@ -122,44 +111,40 @@ def test_checks_run_side_by_side_where_the_node_is_not_emulated(
         running.pop()
         return passed("fine")
 
-    run(monkeypatch, a=check, b=check, c=check)
+    run(Testbed(emulated=emulated), a=check, b=check, c=check)
     assert max(at_once) == most
 
 
-def test_what_the_cluster_lacks_is_not_applicable_and_is_not_run(
-    monkeypatch: pytest.MonkeyPatch, cleared: list[str]
-) -> None:
+def test_what_the_cluster_lacks_is_not_applicable_and_is_not_run() -> None:
     def never(_bench: Any) -> Outcome:
         raise AssertionError
 
     checks = [Check("a", "", never, needs=("hosts",)), Check("b", "", lambda _bench: passed("fine"), needs=("switch",))]
-    monkeypatch.setattr(runner, "select", lambda _names, every: checks)
-    context: Any = None
-    results = runner.CheckRun.begin((), context).results(lambda _result: None)
+    testbed: Any = Testbed()
+    results = CheckRun(checks, testbed).results(lambda _result: None)
     assert [(result.status, result.reason) for result in results] == [
         ("not-applicable", "not here"),
         ("passed", "fine"),
     ]
-    assert cleared == ["close"]
+    assert testbed.closed == ["close"]
 
 
-def test_an_interrupt_clears_the_bench_and_is_passed_on(monkeypatch: pytest.MonkeyPatch, cleared: list[str]) -> None:
+def test_an_interrupt_clears_the_bench_and_is_passed_on() -> None:
     def interrupt(_result: Result) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "select", lambda _names, every: [Check("a", "", lambda _bench: passed("fine"))])
-    context: Any = None
+    testbed: Any = Testbed()
     with pytest.raises(KeyboardInterrupt):
-        runner.CheckRun.begin((), context).results(interrupt)
-    assert cleared == ["hurry"]
+        CheckRun([Check("a", "", lambda _bench: passed("fine"))], testbed).results(interrupt)
+    assert testbed.closed == ["hurry"]
 
 
-def test_pods_that_stay_are_a_failure_and_no_result_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stuck() -> None:
-        raise HostError("Waited 30 s for pod 'default/mcastlab-check-dns' to be gone; last seen: phase Running")
+def test_pods_that_stay_are_a_failure_and_no_result_is_lost() -> None:
+    class Stuck(Testbed):
+        def close(self, in_a_hurry: bool = False) -> None:
+            raise HostError("Waited 30 s for pod 'default/mcastlab-check-dns' to be gone; last seen: phase Running")
 
-    monkeypatch.setattr(runner, "Testbed", lambda _context: testbed(stuck))
-    results, told = run(monkeypatch, a=lambda _bench: passed("fine"))
+    results, told = run(Stuck(), a=lambda _bench: passed("fine"))
     assert [(result.name, result.status) for result in results] == [("a", "passed"), ("clean-up", "failed")]
     assert told == ["a", "clean-up"]
 

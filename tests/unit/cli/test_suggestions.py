@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from provision import config
-from provision.checks import Check, runner
+from provision.checks import Check, CheckRun
 from provision.checks.result import Outcome
 from provision.cli import app
 from provision.commands.up import what_next
@@ -163,8 +163,9 @@ def test_progress_and_results_of_checks_are_printed_with_the_lab_that_was_meant(
     options = "--lab 'my labs/other lab.yml' --provider vagrant"
     assert out.getvalue().strip() == f"`mcastlab down {options}`, then `mcastlab up {options}`"
     check = Check("one", "", lambda _bench: raising())
-    bench: Any = SimpleNamespace(typed=MEANT, lacks=lambda _needs: "")
-    assert runner._outcome(check, bench).remedy == f"See `mcastlab logs DIR {options}`"
+    bench: Any = SimpleNamespace(typed=MEANT, lacks=lambda _needs: "", emulated=False, close=lambda: None)
+    (result,) = CheckRun([check], bench).results(lambda _result: None)
+    assert result.remedy == f"See `mcastlab logs DIR {options}`"
 
 
 def raising() -> Outcome:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,21 +20,12 @@ from provision.hosts.connect import connect
 from provision.hosts.machine import Machine
 from provision.providers.podman import keys as podman_keys
 from provision.providers.vagrant import door, endpoints
-from tests.damage import DAMAGE, damage
+from tests.damage import DAMAGE, damage, no_waiting
+
+__all__ = ["no_waiting"]  # a fixture of all tests here
 
 REFUSED = [kind for kind in DAMAGE if kind not in {"empty", "cut off", "of another owner"}]  # whatever the content is
 LINKS = {"a link", "a link to nothing"}
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    def end(*_: object) -> None:
-        raise TimeoutError("it hangs")
-
-    signal.signal(signal.SIGALRM, end)
-    signal.alarm(10)
-    yield
-    signal.alarm(0)
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -135,17 +125,21 @@ def test_which_image_was_imported_is_asked_not_guessed(
         imported.find("multus")
 
 
+def write(path: Path) -> None:
+    path.write_text("content")
+
+
 @pytest.mark.parametrize("kind", [*DAMAGE, "a list", "numbers"])
 def test_an_item_of_the_cache_without_its_manifest_is_made_again(kind: str, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("content")
-    cache._write_manifest(tmp_path)
-    path = tmp_path / cache.MANIFEST
-    assert cache.damage(tmp_path) == ""
+    item = cache.Item("thing", "0123456789abcdef", "thing v1")
+    made = cache.Store(tmp_path).ensure(item, lambda folder: write(folder / "file"), [].append)
+    path = made / cache.MANIFEST
+    assert cache.damage(made) == ""
     other: dict[str, Callable[[], object]] = {
         "a list": lambda: path.write_text("[]"), "numbers": lambda: path.write_text('{"file": 1}')
     }  # fmt: skip
     other.get(kind, lambda: damage(path, kind))()
-    assert cache.damage(tmp_path) == ("" if kind == "of another owner" else "no manifest")
+    assert cache.damage(made) == ("" if kind == "of another owner" else "no manifest")
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

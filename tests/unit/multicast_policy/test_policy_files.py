@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,24 +14,15 @@ from agents.multicast_policy import bind, files, hooks
 from agents.multicast_policy.cluster import Cluster
 from agents.multicast_policy.events import Teller
 from agents.multicast_policy.ports import Records
-from tests.damage import DAMAGE, SAID, damage
+from tests.damage import DAMAGE, SAID, damage, no_waiting
+
+__all__ = ["no_waiting"]  # a fixture of all tests here
 
 NAME = "c0ffee@eth0"
 RECORD = {
     "port": "veth1", "container": "c0ffee", "namespace": "green", "pod": "one", "uid": "u1",
     "mac": "0a:58:0a:f4:00:02", "addresses": ["10.244.0.2"],
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    def end(*_: object) -> None:
-        raise TimeoutError("it hangs")
-
-    signal.signal(signal.SIGALRM, end)
-    signal.alarm(10)
-    yield
-    signal.alarm(0)
 
 
 @pytest.fixture

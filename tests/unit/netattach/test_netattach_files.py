@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,24 +18,13 @@ from agents.netattach.reconcile import Reconciler
 from agents.netattach.settings import Settings
 from agents.netattach.store import Record, Store
 from agents.netattach.trust import Trust
-from tests.damage import DAMAGE, SAID, damage
+from tests.damage import DAMAGE, SAID, damage, no_waiting
+
+__all__ = ["no_waiting"]  # a fixture of all tests here
 
 ID = "c0ffee"
 NETWORK = {"cniVersion": "1.0.0", "name": "lan", "type": "macvlan"}
 FOLLOWED = {"a link", "a link to nothing"}
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    """A reader that hangs is a failure of its own, not of the whole run."""
-
-    def end(*_: object) -> None:
-        raise TimeoutError("it hangs")
-
-    signal.signal(signal.SIGALRM, end)
-    signal.alarm(10)
-    yield
-    signal.alarm(0)
 
 
 def record(folder: Path) -> tuple[Path, Callable[[], object]]:
