@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from provision.cli.ending import clean_end
 from provision.cli.options import Debug, Verbose, verbosity
-from provision.commands.session import clean_end
 from provision.core.typed import Typed
 
 app = typer.Typer(help="What the cluster is made of: binaries and images.", no_args_is_help=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from provision.cli.ending import clean_end
 from provision.cli.options import (
     Debug,
     JsonFile,
@@ -17,7 +18,7 @@ from provision.cli.options import (
     Verbose,
     verbosity,
 )
-from provision.commands.session import clean_end, open_lab
+from provision.commands.session import open_lab
 from provision.core.typed import Typed
 
 app = typer.Typer()

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from provision.cli.ending import clean_end
 from provision.cli.options import Debug, Kubeconfig, LabFile
-from provision.commands.session import clean_end, open_cluster
+from provision.commands.session import open_cluster
 from provision.core.typed import Typed
 
 app = typer.Typer(no_args_is_help=True)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from provision.cli.ending import clean_end
 from provision.cli.options import Debug
-from provision.commands.session import clean_end
 from provision.core.typed import Typed
 
 app = typer.Typer()

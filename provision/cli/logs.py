@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from provision.cli.ending import clean_end
 from provision.cli.options import Debug, LabFile, ProviderOption
-from provision.commands.session import clean_end, open_lab
+from provision.commands.session import open_lab
 from provision.core.typed import Typed
 
 app = typer.Typer()

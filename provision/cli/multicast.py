@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from provision.cli.ending import clean_end
 from provision.cli.options import AsJson, Debug, Kubeconfig, LabFile
-from provision.commands.session import clean_end, open_cluster
+from provision.commands.session import open_cluster
 from provision.core.typed import Typed
 
 app = typer.Typer(help="Multicast by namespace, on any cluster: on, off, and how it stands.", no_args_is_help=True)

@@ -10,16 +10,18 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from provision.cli import app
+from provision.cli.ending import EXIT_CODES
 
 Command = TyperCommand | TyperGroup
 _TYPE = re.compile(r" <[a-z\[\]]+>")  # of an argument; a choice has its values there, and keeps them
 
-HEAD = """\
+HEAD = f"""\
 # Commands
 
 All commands with their arguments and options, from the code itself: `--help` behind a command says the same.
 
-Exit codes: 0 all well; 1 a check failed; 2 the input is wrong; 3 the environment or a tool failed.
+Exit codes: {EXIT_CODES};
+128 and the signal's number if a signal stopped it.
 `mcastlab ssh HOST -- COMMAND` ends with the command's own.
 """
 

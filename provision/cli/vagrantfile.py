@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from provision import artifacts, config
+from provision.cli.ending import clean_end
 from provision.commands import up
-from provision.commands.session import clean_end
 from provision.core.paths import StateDir
 from provision.core.progress import Progress, console
 from provision.core.typed import Typed

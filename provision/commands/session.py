@@ -1,16 +1,11 @@
-"""One command on one lab: its configuration, its provider, its progress, and a clean end."""
+"""One command on one lab: its configuration, its provider and its progress."""
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from provision.core import leftovers
-from provision.core.errors import HostError, InputError, McastlabError
+from provision.core.errors import HostError, InputError
 from provision.core.paths import StateDir
 from provision.core.progress import Progress, Verbosity, console
 from provision.core.typed import DEFAULT_LAB_FILE, Typed
@@ -18,14 +13,6 @@ from provision.core.typed import DEFAULT_LAB_FILE, Typed
 if TYPE_CHECKING:
     from provision.cluster.api import Kube
     from provision.pipeline.run import Run
-
-
-class Interrupted(KeyboardInterrupt):
-    """SIGINT or SIGTERM; `number` is the signal's."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 def open_lab(typed: Typed, verbosity: Verbosity = Verbosity.NORMAL) -> Run:
@@ -73,34 +60,3 @@ def end_leftovers(run: Run) -> None:
     """End what a killed command has left running for this lab, and say so."""
     if ended := leftovers.end_leftovers(run.directory):
         run.progress.say(f"Ended what a killed command had left running: process {', '.join(map(str, ended))}")
-
-
-@contextmanager
-def clean_end(typed: Typed, *, debug: bool, after_a_stop: str = "") -> Iterator[None]:
-    """Turn signals into an orderly unwinding and errors into their message and exit code.
-
-    `after_a_stop` is what can be done once the command has been stopped; `typed` completes what is suggested.
-
-    SIGTERM unwinds like Ctrl-C, so that every `finally` runs and nothing that was started is left behind.
-    """
-
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise Interrupted(number)
-
-    signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGTERM, interrupt)
-    errors = console(stderr=True)
-    try:
-        yield
-    except McastlabError as error:
-        if debug:
-            errors.print_exception()
-        errors.print(typed.completed(str(error)), style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except Interrupted as error:
-        name = signal.Signals(error.number).name
-        next_step = typed.completed(after_a_stop)
-        errors.print(f"Stopped by {name}. {next_step}".rstrip(), highlight=False, markup=False, soft_wrap=True)
-        sys.exit(128 + error.number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -39,8 +40,12 @@ class Message(NamedTuple):
     remedy: bool
 
 
+def sources(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
 def messages() -> Iterator[Message]:
-    for path in sorted((ROOT / "provision").rglob("*.py")):
+    for path in sources("provision"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS and node.args:
                 text = plain(node.args[0])
@@ -82,3 +87,14 @@ def test_each_has_a_remedy_or_a_reason_to_have_none() -> None:
     lacking = [message for message in ALL if not message.remedy]
     assert [one for one in lacking if not one.text.startswith(tuple(NO_REMEDY))] == []
     assert [start for start in NO_REMEDY if not any(one.text.startswith(start) for one in lacking)] == []
+
+
+def test_only_the_end_of_the_command_line_ends_the_process() -> None:
+    ends = {
+        str(path.relative_to(ROOT))
+        for path in sources("provision")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Attribute) and ast.unparse(node) in {"sys.exit", "os._exit"})
+        or (isinstance(node, ast.Name) and node.id in {"SystemExit", "exit", "quit"})
+    }
+    assert ends == {"provision/cli/ending.py"}
