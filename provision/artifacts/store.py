@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provision.artifacts.hints import tool_hints
 from provision.core.errors import HostError
 from provision.core.files import read_whole
+from provision.core.hints import making
 from provision.core.lock import locked
 from provision.core.paths import cache_dir
 from provision.core.run import as_root, run
@@ -72,7 +72,7 @@ class Store:
         """
         if self.has(item):
             return self.path(item)
-        with tool_hints(item.label), locked(self._lock_file(item), item.label, report, self.wait_seconds):
+        with making(f"'{item.label}'"), locked(self._lock_file(item), item.label, report, self.wait_seconds):
             if not self.has(item):  # else the process that was waited for has made it
                 self._make(item, make, report)
         return self.path(item)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from provision.artifacts.hints import tool_hints
 from provision.core.errors import CommandError, HostError, InputError
+from provision.core.hints import making
 from provision.core.run import run
 from provision.core.text import Say
 
@@ -22,7 +22,7 @@ def save(name: str, target: Path, report: Say) -> str:
     engine = _holder(name)
     whole = name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"  # docker would save all tags
     report(f"{engine} saves '{name}'")
-    with tool_hints(f"the archive of '{name}'"):
+    with making(f"The archive of '{name}'"):
         try:
             run([engine, "save", "--output", str(target), whole], timeout=_SAVE_SECONDS)
         except CommandError as error:

@@ -9,8 +9,8 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from provision.artifacts.hints import tool_hints
 from provision.core.errors import HostError, InputError
+from provision.core.hints import making
 from provision.core.text import Say
 from provision.load import engines
 
@@ -49,7 +49,7 @@ def _copied(handle: int, target: Path, called: str) -> Source:
             "Standard input is a terminal, and no archive of an image",
             remedy="Pipe one in: `podman save IMAGE`, piped into `mcastlab load -`",
         )
-    with tool_hints(f"the copy of {called}"), target.open("wb") as stream:
+    with making(f"The copy of {called}"), target.open("wb") as stream:
         while chunk := _next(handle, called):
             stream.write(chunk)
     if target.stat().st_size == 0:
@@ -68,7 +68,7 @@ def _next(handle: int, called: str) -> bytes:
 
 def _packed(folder: Path, target: Path) -> Source:
     """The OCI layout that a folder is, as an archive."""
-    with tool_hints(f"the archive of '{folder}'"), tarfile.open(target, "w") as tar:
+    with making(f"The archive of '{folder}'"), tarfile.open(target, "w") as tar:
         for path in sorted(folder.rglob("*")):
             tar.add(path, path.relative_to(folder), recursive=False)
     return Source(target, str(folder))

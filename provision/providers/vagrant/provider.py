@@ -13,6 +13,7 @@ from provision import config
 from provision.config import Lab
 from provision.core.errors import McastlabError
 from provision.core.files import write_whole
+from provision.core.hints import hinted
 from provision.core.paths import StateDir
 from provision.core.text import Say
 from provision.hosts.facts import VIRTUAL, NodeFacts
@@ -24,7 +25,6 @@ from provision.providers.vagrant import choice, endpoints, made
 from provision.providers.vagrant.door import VagrantDoor
 from provision.providers.vagrant.endpoints import Endpoint
 from provision.providers.vagrant.engine import podmans_socket, users_docker
-from provision.providers.vagrant.hints import vagrant_hints
 from provision.providers.vagrant.networks import make_networks, remove_leftovers
 
 
@@ -57,7 +57,7 @@ class VagrantProvider:
         report(f"Vagrant's provider: {self.choice.name} ({self.choice.reason})")
         made.write(lab, self.state, node_image, bundle)
         with self._environment(report) as environment:
-            with vagrant_hints():
+            with hinted():
                 VagrantDoor(environment, report).up(no_provision=True, provider=self.choice.name)
             endpoints.settle_lan(lab, self.choice.name)
             found = self._found(lab, environment, VagrantDoor(environment).states())

@@ -109,32 +109,38 @@ def test_a_full_disk_is_named(store: Store, lines: list[str], number: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("detail", "problem"),
+    ("where", "detail", "problem"),
     [
-        ("/usr/bin/ld: write: No space left on device", "the disk is full"),
+        ("go build", "/usr/bin/ld: write: No space left on device", "the disk is full"),
         (
+            "/usr/local/go/bin/go build",
             'go: k8s.io/api@v0.1.0: Get "https://proxy.golang.org/…": dial tcp: lookup proxy.golang.org: no such host',
             "the Go module proxy cannot be reached",
         ),
-        ("verifying module: checksum mismatch\nSECURITY ERROR", "a module is not what go.sum says"),
-        ("go: go.mod requires go >= 1.26.0 (running go 1.22.2; GOTOOLCHAIN=local)", "this machine's Go is too old"),
+        ("go build", "verifying module: checksum mismatch\nSECURITY ERROR", "a module is not what go.sum says"),
         (
+            "go build",
+            "go: go.mod requires go >= 1.26.0 (running go 1.22.2; GOTOOLCHAIN=local)",
+            "this machine's Go is too old",
+        ),
+        (
+            "sudo -n mmdebstrap bookworm",
             "Err:1 http://deb.debian.org/debian bookworm InRelease\n"
             "  Could not connect to 127.0.0.1:1 (127.0.0.1). - connect (111: Connection refused)\n"
             "E: mmdebstrap failed to run",
             "the Debian archive cannot be reached",
         ),
-        ("compile: signal: killed", "the machine has too little memory"),
+        ("go build", "compile: signal: killed", "the machine has too little memory"),
     ],
 )
-def test_what_tools_say_is_explained(store: Store, lines: list[str], detail: str, problem: str) -> None:
+def test_what_tools_say_is_explained(store: Store, lines: list[str], where: str, detail: str, problem: str) -> None:
     def fail(_folder: Path) -> None:
-        raise CommandError("Command 'go' failed with exit code 1", where="go build", detail=detail)
+        raise CommandError("Command 'go' failed with exit code 1", where=where, detail=detail)
 
     with pytest.raises(HostError) as caught:
         store.ensure(ITEM, fail, lines.append)
     assert caught.value.problem == f"'thing v1' could not be made: {problem}"
-    assert (caught.value.where, caught.value.detail) == ("go build", detail)
+    assert (caught.value.where, caught.value.detail) == (where, detail)
     assert caught.value.remedy
 
 

@@ -1,11 +1,11 @@
-"""What Vagrant says stays as it is, and gets a remedy where one is known; the first was recorded here."""
+"""What tools say stays as it is, and gets a remedy where one is known; what Vagrant says first was recorded here."""
 
 from __future__ import annotations
 
 import pytest
 
 from provision.core.errors import CommandError
-from provision.providers.vagrant.hints import vagrant_hints
+from provision.core.hints import HINTS, hint, hinted
 
 ABSENT_BOX = """\
 The box 'nobody/nothing' could not be found or
@@ -28,8 +28,16 @@ Error: Could not resolve host: vagrantcloud.com"""
     ],
 )
 def test_the_words_stay_and_a_remedy_is_added(said: str, remedy: str) -> None:
-    with pytest.raises(CommandError) as caught, vagrant_hints():
+    with pytest.raises(CommandError) as caught, hinted():
         raise CommandError("Command 'vagrant' failed with exit code 1", where="vagrant up", detail=said)
     assert all(f"  | {line}".rstrip() in str(caught.value) for line in said.splitlines())
     assert remedy in caught.value.remedy
     assert bool(remedy) == bool(caught.value.remedy)
+
+
+@pytest.mark.parametrize("command", ["go build", "sudo -n mmdebstrap bookworm", "/opt/vagrant/bin/vagrant up"])
+def test_only_the_tool_that_says_it_gets_the_hint(command: str) -> None:
+    said = "dial tcp 127.0.0.1:1: connection refused\nE: Failed to fetch http://deb.debian.org\nlibvirt-sock"
+    known = hint(CommandError("Failed", where=command, detail=said))
+    assert known in HINTS[next(tool for tool in HINTS if tool and tool in command)]
+    assert hint(CommandError("Failed", where="podman ps", detail=said)) is None
