@@ -14,6 +14,7 @@ from pathlib import Path
 from provision.artifacts.store import Item, Store, key_of
 from provision.artifacts.versions import Versions
 from provision.core.errors import HostError
+from provision.core.packages import absence
 from provision.core.run import run
 from provision.core.text import Say
 
@@ -72,7 +73,7 @@ def obtain(found: Toolchain, versions: Versions, store: Store, report: Say) -> s
     version = versions.go["version"]
     client = next(_installed(), "")
     if not client:
-        raise HostError("Command 'go' is missing", remedy=_NO_GO.format(version=version))
+        raise HostError(absence(["go"]), remedy=_NO_GO.format(version=version))
 
     def fetch(folder: Path) -> None:
         report(f"Go {version}: fetched from the module proxy by '{client}', which is too old to build with")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from provision.core.errors import CommandError
 from provision.core.interrupts import deferred
+from provision.core.packages import find, lacking
 from provision.core.text import Say
 
 _SUDO = ["sudo", "-n"]
@@ -125,9 +126,18 @@ def _start(argv: Sequence[str], environment: Mapping[str, str], cwd: Path | None
     except OSError as error:
         if argv[0] == _SUDO[0]:
             raise _neither() from error
-        raise CommandError(
-            f"Command '{argv[0]}' could not be started: {error.strerror}", where=pasteable(argv)
-        ) from error
+        raise not_started(argv, error) from error
+
+
+def not_started(argv: Sequence[str], error: OSError) -> CommandError:
+    """Why the system did not start `argv`: mostly because the command is not here."""
+    if isinstance(error, FileNotFoundError) and find(argv[0]) is None:
+        return lacking([argv[0]], where=pasteable(argv))
+    return CommandError(
+        f"Command '{argv[0]}' cannot be run: {error.strerror}",
+        where=pasteable(argv),
+        remedy="Check that this user may run it, and that the folder is there in which it is to run",
+    )
 
 
 def _collect(

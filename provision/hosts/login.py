@@ -9,9 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from provision.core.errors import CommandError
-from provision.core.packages import apt_get
-from provision.core.run import pasteable
+from provision.core.run import not_started
 from provision.hosts.connect import openssh_key, openssh_options, require_key, unpinned
 from provision.hosts.machine import Machine
 
@@ -30,11 +28,7 @@ def become_ssh(machine: Machine, command: Sequence[str]) -> NoReturn:
     try:
         os.execvp(argv[0], argv)  # noqa: S606 - no shell is wanted
     except OSError as error:
-        raise CommandError(
-            f"Command '{argv[0]}' could not be started: {error.strerror}",
-            where=pasteable(argv),
-            remedy=apt_get(["openssh-client"]),
-        ) from error
+        raise not_started(argv, error) from error
 
 
 def _argv(machine: Machine, command: Sequence[str], *, terminal: bool) -> list[str]:

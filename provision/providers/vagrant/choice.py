@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from provision.config import Lab
 from provision.core.errors import CommandError, HostError
-from provision.core.packages import LIBVIRT, apt_get
+from provision.core.packages import LIBVIRT, absence, apt_get
 from provision.core.run import run
 from provision.providers.vagrant.accelerated import kvm_works
 from provision.providers.vagrant.engine import users_docker
@@ -28,14 +28,14 @@ class EngineChoice:
 def virtualbox() -> str:
     """Why VirtualBox cannot be used here; empty where it can."""
     if shutil.which("VBoxManage") is None:
-        return "Command 'VBoxManage' is missing"
+        return absence(["VBoxManage"])
     return _failure(["VBoxManage", "list", "systemproperties"])
 
 
 def libvirt() -> str:
     """Why libvirt cannot be used here; empty where it can, be it by emulation."""
     if missing := [tool for tool in ("virsh", "qemu-system-x86_64") if shutil.which(tool) is None]:
-        return f"Command '{missing[0]}' is missing"
+        return absence(missing)
     if "vagrant-libvirt" not in _plugins():
         return "Vagrant's plug-in 'vagrant-libvirt' is missing"
     return _failure(["virsh", "--connect", LIBVIRT_URI, "version"])
@@ -45,12 +45,12 @@ def docker() -> str:
     """Why neither Docker nor Podman can be used here; empty where one can."""
     if users_docker() or shutil.which("podman"):
         return ""
-    return "neither does Docker answer nor is there a Podman"
+    return "Docker does not answer, and command 'podman' is missing"
 
 
 _PROBES: dict[str, Callable[[], str]] = {"libvirt": libvirt, "virtualbox": virtualbox, "docker": docker}
 _REMEDIES = {
-    "libvirt": f"install it by {apt_get(LIBVIRT)}, and run libvirtd",
+    "libvirt": f"install libvirt by {apt_get(LIBVIRT)}, and run libvirtd",
     "virtualbox": "install VirtualBox from its makers",
     "docker": f"install Podman by {apt_get(['podman'])}",
 }

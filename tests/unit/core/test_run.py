@@ -29,8 +29,19 @@ def test_a_failure_shows_the_command_ready_to_paste_and_the_end_of_its_output() 
 
 
 def test_a_missing_command_is_named() -> None:
-    with pytest.raises(CommandError, match="Command 'no-such-command' could not be started: No such file"):
-        run(["no-such-command"], timeout=10)
+    with pytest.raises(CommandError) as caught:
+        run(["no-such-command", "1"], timeout=10)
+    assert str(caught.value) == (
+        "no-such-command 1: Command 'no-such-command' is missing\n  remedy: Install it, or add its folder to PATH"
+    )
+
+
+def test_a_command_that_is_there_and_cannot_be_run_is_not_called_missing(tmp_path: Path) -> None:
+    (tmp_path / "locked").write_text("#!/bin/sh\n")
+    with pytest.raises(CommandError, match="locked' cannot be run: Permission denied"):
+        run([str(tmp_path / "locked")], timeout=10)
+    with pytest.raises(CommandError, match="Command 'true' cannot be run: No such file or directory"):
+        run(["true"], timeout=10, cwd=tmp_path / "gone")
 
 
 def test_arguments_are_never_read_by_a_shell() -> None:

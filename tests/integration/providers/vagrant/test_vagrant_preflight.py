@@ -75,8 +75,8 @@ def test_no_provider_that_works(tmp_path: Path) -> None:
         "Vagrant has no provider here that works\n"
         "  | libvirt: Command 'virsh' is missing\n"
         "  | virtualbox: Command 'VBoxManage' is missing\n"
-        "  | docker: neither does Docker answer nor is there a Podman\n"
-        "  remedy: Install it by `apt-get install dnsmasq-base libvirt-clients"
+        "  | docker: Docker does not answer, and command 'podman' is missing\n"
+        "  remedy: Install libvirt by `apt-get install dnsmasq-base libvirt-clients"
         " libvirt-daemon-system qemu-system-x86 vagrant-libvirt`, and run libvirtd;"
         " or install VirtualBox from its makers; or install Podman by `apt-get install podman`;"
         " or take `provider: podman`\n"
@@ -112,7 +112,7 @@ def test_the_libvirt_plugin_is_absent(tmp_path: Path, plugins: str) -> None:
     assert (
         "vagrant.machines: lab.yml asks Vagrant for 'libvirt', which cannot be used here:"
         " Vagrant's plug-in 'vagrant-libvirt' is missing\n"
-        "  remedy: Install it by `apt-get install dnsmasq-base libvirt-clients"
+        "  remedy: Install libvirt by `apt-get install dnsmasq-base libvirt-clients"
         " libvirt-daemon-system qemu-system-x86 vagrant-libvirt`, and run libvirtd; or `machines: auto`\n"
     ) in shown
 
