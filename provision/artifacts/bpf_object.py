@@ -32,7 +32,7 @@ def item(architecture: str, source: Path = SOURCE) -> Item:
     """
     sources = {path.name: text_digest(path) for path in source.parent.glob("*.[ch]")}
     key = key_of(sources=sources, flags=_flags(architecture), script=text_digest(Path(__file__)))
-    return Item("policy-programs", key, "policy programs")
+    return Item("policy-programs", key, "Policy programs")
 
 
 def ensure(architecture: str, store: Store, report: Say) -> Path:
@@ -52,7 +52,7 @@ def make_object(folder: Path, architecture: str, report: Say, source: Path = SOU
     if not _HEADER.exists():
         raise HostError(f"File '{_HEADER}' is missing", remedy=packages.apt_get(["linux-libc-dev"]))
     compiler = run([clang, "--version"], timeout=_TIMEOUT).stdout.partition("\n")[0].strip()
-    report(f"policy programs: {compiler}")
+    report(f"The policy programs are compiled by {compiler}")
     # In the source's folder and by its name alone: the object keeps the name as it was given.
     argv = [clang, *_flags(architecture), "-c", source.name, "-o", str(folder / OBJECT)]
     run(argv, timeout=_TIMEOUT, cwd=source.parent)

@@ -162,7 +162,7 @@ class Maker:
         if images.has_image(name):
             return
         archive = self.images.node(report) / "node.tar"
-        report("node image: loading it into Podman")
+        report("The node image is loaded into Podman")
         images.load(archive)
 
 

@@ -76,7 +76,7 @@ def obtain(found: Toolchain, versions: Versions, store: Store, report: Say) -> s
         raise HostError(absence(["go"]), remedy=_NO_GO.format(version=version))
 
     def fetch(folder: Path) -> None:
-        report(f"Go {version}: fetched from the module proxy by '{client}', which is too old to build with")
+        report(f"Go {version} is fetched from the module proxy by '{client}', which is too old to build with")
         module = f"golang.org/toolchain@v0.0.1-go{version}.linux-{architecture()}"
         done = run([client, "mod", "download", "-json", module], timeout=900, cwd=folder, env={"GOFLAGS": "-mod=mod"})
         answer = json.loads(done.stdout)

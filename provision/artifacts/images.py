@@ -33,7 +33,7 @@ class ImageMaker:
 
     def root_item(self, name: str) -> Item:
         key = rootfs.root_key(self.spec.roots[name], self.versions.suite, self.architecture)
-        return Item(f"root-{name}", key, f"{name} root file system")
+        return Item(f"root-{name}", key, f"Root file system '{name}'")
 
     def python_item(self, spec: PythonSpec) -> Item:
         name = Path(spec.package).name.replace("_", "-")
@@ -49,12 +49,12 @@ class ImageMaker:
         files = {source: text_digest(ROOT / source) for image in self.spec.images for _, source in image.files}
         parts = {"components": components, "roots": roots, "images": repr(self.spec.images), "files": files}
         parts["python"] = {spec.package: self.python_item(spec).key for i in self.spec.images if (spec := i.python)}
-        return Item("images", key_of(**parts, scripts=_script_digests()), "cluster images")
+        return Item("images", key_of(**parts, scripts=_script_digests()), "Cluster images")
 
     def node_item(self) -> Item:
         """The image that a host of the lab is made from, by Podman."""
         key = key_of(root=self.root_item("node").key, repository=self.spec.repository, scripts=_script_digests())
-        return Item("node", key, "node image")
+        return Item("node", key, "Node image")
 
     def cluster(self, report: Say) -> Path:
         """A folder with images.tar, images.json (name by role) and packages.json (Debian version by package)."""
@@ -63,7 +63,7 @@ class ImageMaker:
             root = self._root("tools", report)
             packages = rootfs.package_versions(root, self.spec.roots["tools"].packages)
             images = {image.role: self._image(image, packages, folder, report) for image in self.spec.images}
-            report(f"cluster images: writing {len(images)} into one archive")
+            report(f"The {len(images)} cluster images are written into one archive")
             oci.write_archive(folder / "images.tar", list(images.values()))
             _dump(folder / "images.json", {role: image.name for role, image in images.items()})
             _dump(folder / "packages.json", packages)

@@ -30,7 +30,7 @@ def fetch(kind: str, report: Say) -> Imported:
     temporary.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=temporary) as folder:
         archive = Path(folder) / "image.tar"
-        report(f"pulling {reference}")
+        report(f"Image '{reference}' is pulled from its registry")
         try:
             run(["skopeo", "copy", f"docker://{reference}", f"docker-archive:{archive}:{reference}"], timeout=_SECONDS)
         except CommandError as error:
@@ -42,6 +42,6 @@ def fetch(kind: str, report: Say) -> Imported:
 
 def _elsewhere(kind: str) -> str:
     return (
-        f"where there is a registry, `podman save -o {kind}.tar IMAGE`, bring the file here, "
-        f"and `mcastlab artifacts import {kind}.tar`"
+        f"run `podman save -o {kind}.tar IMAGE` where there is a registry, bring the file here, and run"
+        f" `mcastlab artifacts import {kind}.tar`"
     )

@@ -32,7 +32,7 @@ def layer_key(spec: PythonSpec, architecture: str) -> str:
 
 def make_layer(spec: PythonSpec, architecture: str, target: Path, report: Say) -> None:
     """Write the layer as a tar archive to `target`; the same inputs give the same bytes. Raises CommandError."""
-    report(f"{spec.package}: its Python packages ({_locked(spec).name}, checked by hash)")
+    report(f"The Python packages of {spec.package} are installed ({_locked(spec).name}, checked by hash)")
     folder = target.parent / "packages"
     argv = [
         str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--target", str(folder), "--no-deps",

@@ -52,7 +52,7 @@ def make_root(spec: RootSpec, suite: str, architecture: str, target: Path, repor
     """Write the root file system as a tar archive to `target`. Raises HostError or CommandError."""
     if error := packages.missing(["mmdebstrap"]):
         raise error
-    report(f"{spec.name} root file system: Debian {suite} by mmdebstrap (about 40 s)")
+    report(f"Root file system '{spec.name}' is made of Debian {suite} by mmdebstrap (about 40 s)")
     scratch = target.parent / "scratch"
     scratch.mkdir()
     # TMPDIR inside of the item's own folder: what a killed run leaves is found there and removed by the next one.

@@ -194,4 +194,6 @@ def select(names: Sequence[str], *, every: bool = False) -> list[Check]:
 
 def _unknown(name: str, known: Sequence[str]) -> InputError:
     near = get_close_matches(name, known, n=1, cutoff=0.0)
-    return InputError(f"There is no check '{name}'", remedy=f"Nearest: '{near[0]}'; `mcastlab check --list` shows all")
+    return InputError(
+        f"There is no check '{name}'", remedy=f"Take the nearest, '{near[0]}'; `mcastlab check --list` shows all"
+    )

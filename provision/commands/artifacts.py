@@ -48,7 +48,7 @@ def show_image(role: str) -> None:
     """Print an image's reference; raises InputError for one that there is not."""
     images: dict[str, str] = artifacts.document()["images"]
     if role not in images:
-        raise InputError(f"There is no image '{role}'", remedy=f"Images: {', '.join(sorted(images))}")
+        raise InputError(f"There is no image '{role}'", remedy=f"Name one of: {', '.join(sorted(images))}")
     print(images[role])
 
 

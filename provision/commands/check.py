@@ -62,7 +62,7 @@ def check_foreign(
 ) -> None:
     """Run the checks that a cluster of somebody else's allows; raises ChecksFailed."""
     if junit:
-        raise InputError("--junit describes a lab's run", remedy="With --kubeconfig use --json FILE")
+        raise InputError("--junit describes a lab's run", remedy="Take --json FILE with --kubeconfig")
     named = _named(names, namespace, every=every)
     kube = open_cluster(typed)
     progress = Progress(console(stderr=True), verbosity, typed)

@@ -36,11 +36,11 @@ def discover(kube: Kube, image: str, namespace: str, *, watch: bool) -> None:
             multicast.enable(kube, found, [namespace])
             Story(demo, board.show).tell(lambda chapter: board.say(_line(chapter)))
             if watch:
-                board.say(f"Its page: kubectl -n {namespace} port-forward deployment/first {PORT}, then")
                 board.say(
-                    f"http://localhost:{PORT}/. Scale it: kubectl -n {namespace} scale deployment second --replicas=3"
+                    f"Its page: `kubectl -n {namespace} port-forward deployment/first {PORT}`, then http://localhost:{PORT}/"
                 )
-                board.say("Ctrl-C ends and removes it.")
+                board.say(f"Scale it: `kubectl -n {namespace} scale deployment second --replicas=3`")
+                board.say("Ctrl-C ends and removes it")
                 _watch(demo, board)
         finally:
             for name in ("first", "second"):

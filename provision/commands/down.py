@@ -17,7 +17,7 @@ def down(run: Run, *, dry_run: bool, yes: bool) -> None:
     lab, existing = run.lab, run.provider.existing
     what = _on_hosts(lab) if existing else f"all containers, volumes and networks of lab '{lab.name}'"
     if dry_run:
-        print(f"would remove, as far as there are any: {what} and {run.directory.path}")
+        print(f"Would remove, as far as there are any: {what} and {run.directory.path}")
         return
     if existing and not yes:
         _ask(f"This removes {what}, with everything that runs in its pods.")
@@ -32,7 +32,7 @@ def down(run: Run, *, dry_run: bool, yes: bool) -> None:
     if not any(directory.parent.iterdir()):
         directory.parent.rmdir()
     for item in removed or ["nothing: the lab was not up"]:
-        run.progress.say(f"removed {item}")
+        run.progress.say(f"Removed {item}")
 
 
 def _on_hosts(lab: Lab) -> str:

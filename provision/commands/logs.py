@@ -50,7 +50,7 @@ def logs(run: Run, directory: Path) -> None:
     if not (run.machines or run.directory.path.exists()):
         raise HostError(f"Lab '{run.lab.name}' is not up, and has left no logs", remedy="Run `mcastlab up`")
     collect(run, directory)
-    run.progress.say(f"written to {directory}")
+    run.progress.say(f"Wrote the logs into {directory}")
 
 
 def collect(run: Run, directory: Path) -> None:

@@ -13,7 +13,7 @@ from provision.pipeline.run import Run
 def ssh(run: Run, host: str, command: Sequence[str]) -> NoReturn:
     """Become `ssh` to a host of the lab, whose exit code is then the command's."""
     if host not in (names := [entry.name for entry in run.lab.hosts]):
-        raise InputError(f"The lab has no host '{host}'", remedy=f"Its hosts: {', '.join(names)}")
+        raise InputError(f"The lab has no host '{host}'", remedy=f"Name one of its hosts: {', '.join(names)}")
     run.machines = run.provider.machines(run.lab)
     become_ssh(run.machine(host), command)
 

@@ -137,7 +137,9 @@ def _known(data: Any, known: Any, path: KeyPath = ()) -> tuple[Any, list[Fault]]
 
 def _unknown(path: KeyPath, known: Sequence[str]) -> Fault:
     nearest = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
-    remedy = f"Did you mean '{nearest[0]}'?" if nearest else f"Keys known here: {', '.join(known)}"
+    remedy = (
+        f"Write '{nearest[0]}', if that is meant" if nearest else f"Take one of the keys known here: {', '.join(known)}"
+    )
     return Fault(path, f"Key '{path[-1]}' is not known", remedy)
 
 

@@ -63,7 +63,7 @@ def _name(path: tuple[int | str, ...]) -> str:
 def _choice(path: tuple[int | str, ...], value: object, context: Mapping[str, Any]) -> Fault:
     known = str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
     nearest = difflib.get_close_matches(str(value), known, n=1, cutoff=0.85)
-    remedy = f"Did you mean '{nearest[0]}'?" if nearest else ""
+    remedy = f"Write '{nearest[0]}', if that is meant" if nearest else ""
     choices = ", ".join(f"'{name}'" for name in known)
     return Fault(path, f"Value {shown(value)} is not known for '{_name(path)}'; known: {choices}", remedy)
 

@@ -196,4 +196,4 @@ class Lab(Model):
         from provision.core.errors import InputError
 
         names = ", ".join(f"'{host.name}'" for host in self.hosts)
-        raise InputError(f"Host '{name}' is not in lab '{self.name}'", remedy=f"Its hosts are {names}")
+        raise InputError(f"Host '{name}' is not in lab '{self.name}'", remedy=f"Name one of its hosts: {names}")

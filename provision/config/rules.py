@@ -129,7 +129,9 @@ def routers(lab: Lab) -> Iterator[Fault]:
     for index, name in enumerate(lab.lan.routers):
         if name not in known:
             hosts = ", ".join(f"'{host}'" for host in known)
-            yield Fault(("lan", "routers", index), f"There is no host '{name}'", f"The lab's hosts are {hosts}")
+            yield Fault(
+                ("lan", "routers", index), f"There is no host '{name}'", f"Name one of the lab's hosts: {hosts}"
+            )
 
 
 def unique_networks(lab: Lab) -> Iterator[Fault]:

@@ -111,7 +111,9 @@ def read(path: Path | None) -> Source:
         if path.name == DEFAULT_NAME:
             return Source(str(path), {})
         raise InputError(
-            "The file does not exist", where=str(path), remedy=f"Without --lab, {DEFAULT_NAME} is read if it is there"
+            "The file does not exist",
+            where=str(path),
+            remedy=f"Correct its path, or leave out --lab: then {DEFAULT_NAME} is read",
         ) from None
     except OSError as error:
         raise InputError(

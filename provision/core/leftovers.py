@@ -32,7 +32,7 @@ def end_leftovers(state: StateDir) -> list[int]:
         lambda: NotYet(f"process {left[0]}") if (left := sorted({*found} & {*marked(state)})) else True,
         Deadline.after(_END_SECONDS),
         interval=0.05,
-        remedy="End them by hand",
+        remedy="End them: `kill -KILL` and their numbers",
     )
     return found
 

@@ -57,7 +57,7 @@ def _neither() -> CommandError:
     user = pwd.getpwuid(os.geteuid()).pw_name
     return CommandError(
         "Neither root nor passwordless sudo: hosts with network interfaces of their own need root",
-        remedy=f"Run as root, or as root: echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/mcastlab",
+        remedy=f"Run it as root, or as root `echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/mcastlab`",
     )
 
 

@@ -127,4 +127,4 @@ class Remotes:
             return self._remotes[name]
         except KeyError:
             names = ", ".join(f"'{known}'" for known in self._remotes) or "none"
-            raise InputError(f"Host '{name}' is not running", remedy=f"Hosts that run: {names}") from None
+            raise InputError(f"Host '{name}' is not running", remedy=f"Name one that runs: {names}") from None

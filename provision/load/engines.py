@@ -21,7 +21,7 @@ def save(name: str, target: Path, report: Say) -> str:
     """
     engine = _holder(name)
     whole = name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:latest"  # docker would save all tags
-    report(f"{engine} saves '{name}'")
+    report(f"Image '{name}' is saved by {engine}")
     with making(f"The archive of '{name}'"):
         try:
             run([engine, "save", "--output", str(target), whole], timeout=_SAVE_SECONDS)

@@ -43,7 +43,7 @@ def read(name: str, called: str, scratch: ExitStack, progress: Progress) -> list
     `scratch` keeps copies until it is closed. Raises InputError for what is no image, or none for this machine.
     """
     source = find(name, _folder(scratch), progress.report)
-    progress.report(f"reading and checking {source.called}")
+    progress.report(f"What {source.called} holds is read and checked")
     with opened(source.file, source.called) as archive:
         images = archive.images(architecture())
         if not images:

@@ -50,7 +50,7 @@ class Detection:
             known = ", ".join(f"{item.name} (networkType {item.network_type})" for item in BACKENDS)
             raise HostError(
                 f"This cluster has no multicast by namespace that mcastlab knows: {self.why}",
-                remedy=f"Known are {known}; other networks carry multicast only by second interfaces (macvlan)",
+                remedy=f"Use a cluster with one that is known, {known}, or second interfaces (macvlan)",
             )
         return self.backend
 

@@ -26,7 +26,8 @@ from provision.multicast.macvlan import shared_networks
 _SECONDS = 60.0
 _NAME = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1123; anything else would be another path of the API
 _NAMES = (
-    "Names have up to 63 characters, of a to z, 0 to 9 and '-'; `kubectl get namespaces` lists those that there are"
+    "Correct it to at most 63 characters, of a to z, 0 to 9 and '-'; `kubectl get namespaces` lists those that there"
+    " are"
 )
 
 
@@ -129,7 +130,7 @@ def existing(kube: Kube, names: Sequence[str]) -> list[Object]:
         found = kube.find(namespace_path(name))
         if found is None or found.get("status", {}).get("phase") == "Terminating":
             what = "does not exist" if found is None else "is being deleted"
-            problems.append(InputError(f"Namespace '{name}' {what}", remedy=f"kubectl create namespace {name}"))
+            problems.append(InputError(f"Namespace '{name}' {what}", remedy=f"Run `kubectl create namespace {name}`"))
         else:
             items.append(found)
     if len(problems) == 1:

@@ -88,4 +88,6 @@ class Run:
             if machine.name == name:
                 return machine
         names = ", ".join(f"'{machine.name}'" for machine in self.machines) or "none"
-        raise InputError(f"Host '{name}' is not running", remedy=f"Hosts that run: {names}; `mcastlab up` starts all")
+        raise InputError(
+            f"Host '{name}' is not running", remedy=f"Name one that runs: {names}; `mcastlab up` starts all"
+        )

@@ -68,7 +68,7 @@ def snapshot(place: Place) -> Snapshot:
         raise HostError(
             f"Interface '{place.interface}' of {place.label} cannot be read",
             detail=done.stderr or done.stdout,
-            remedy="The attacher gave the pod no such interface: see the pod's events and `mcastlab logs DIR`",
+            remedy="See the pod's events and `mcastlab logs DIR`: likely the attacher gave it no such interface",
         ) from error
 
 

@@ -80,7 +80,7 @@ def test_up_proves_multicast_and_down_gives_the_hosts_back_as_they_were(hosts: F
     assert lab.on("k8s", "cat", "/etc/mcastlab/lab") == "e2e-ssh\n"
 
     shown = lab("down", "--yes").stderr
-    assert re.findall(r"removed lab 'e2e-ssh' from host '(\w+)'", shown) == ["k8s", "mcastsrc"]
+    assert re.findall(r"Removed lab 'e2e-ssh' from host '(\w+)'", shown) == ["k8s", "mcastsrc"]
     for name, was in before.items():
         now = hosts.snapshot(name)
         assert (sorted(set(now) - set(was)), sorted(set(was) - set(now))) == ([], []), name

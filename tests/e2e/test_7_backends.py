@@ -101,7 +101,7 @@ class TestOvnKubernetes:
         error = lab("multicast", "enable", namespaces[0], "no-such", "nor-this", code=2).stderr
         assert "Namespace 'no-such' does not exist" in error
         assert "Namespace 'nor-this' does not exist" in error
-        assert "remedy: kubectl create namespace no-such" in error
+        assert "remedy: Run `kubectl create namespace no-such`" in error
         assert OVN not in annotations(lab, "namespace", namespaces[0])
 
     def test_without_permission_nothing_is_changed(self, lab: CliLab, namespaces: tuple[str, str]) -> None:
@@ -183,7 +183,7 @@ def test_another_network_is_named_with_what_is_known(lab: CliLab) -> None:
     try:
         error = lab("multicast", "enable", "default", code=3).stderr
         assert "its networkType is 'Calico'" in error
-        assert "Known are lab (networkType mcastlab), ovn-kubernetes (networkType OVNKubernetes)" in error
+        assert "known, lab (networkType mcastlab), ovn-kubernetes (networkType OVNKubernetes)" in error
     finally:
         network_type(lab, "mcastlab")
 

@@ -44,7 +44,7 @@ class GoModules:
 
     def fetch(self, component: Component, folder: Path, report: Say) -> None:
         go = golang.obtain(self.toolchain, self.versions, self.store, report)
-        report(f"{component.label}: building from Go modules ({_about(component.seconds)})")
+        report(f"{component.label} is built from Go modules ({_about(component.seconds)})")
         argv = [*dies_with_us("KILL"), go, "build", *_FLAGS, "-ldflags", component.ldflags, "-o", f"{folder}/"]
         environment = {"CGO_ENABLED": "0"}
         run([*argv, *component.packages], timeout=_BUILD_SECONDS, cwd=component.folder, env=environment)

@@ -54,7 +54,7 @@ def judge(output: str, dns: Sequence[str], api: Sequence[str]) -> Outcome:
         return failed(
             f"'{_NAME}' was not resolved by {servers[0]}: {error}{LIKELY}replies from a pod on the same node are lost",
             used,
-            remedy="Where the DNS pods are ready, set bridge-nf-call-iptables and ip_forward to 1 on the node",
+            remedy="Set bridge-nf-call-iptables and ip_forward to 1 on the node, where the DNS pods are ready",
         )
     wrong = [answer for answer in answers if answer not in api]
     missing = [address for address in api if ip_address(address).version == 4 and address not in answers]

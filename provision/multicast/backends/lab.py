@@ -85,7 +85,7 @@ class LabBackend:
 
         doing = "be enabled" if on else "be disabled"
         what = f"{', '.join(names)} to {doing}"
-        remedy = "Look at the pods of namespace 'mcastlab-system': kubectl -n mcastlab-system get pods"
+        remedy = "Look at the pods of namespace 'mcastlab-system': `kubectl -n mcastlab-system get pods`"
         generation = until(what, listed, deadline, interval=_INTERVAL, remedy=remedy).generation
 
         def acknowledged() -> int | NotYet:

@@ -49,7 +49,7 @@ class SdnBackend:
         if item is None:
             raise HostError(
                 f"Namespace '{name}' has no NetNamespace yet, which carries the annotation",
-                remedy="DaemonSet openshift-sdn/sdn-controller makes it a moment after the namespace",
+                remedy="Try again in a moment: DaemonSet openshift-sdn/sdn-controller makes it after the namespace",
             )
         return [edit("NetNamespace", netnamespace_path(name), ON_NETNAMESPACE, item, on=on)]
 

@@ -38,7 +38,7 @@ def _twice(run: Run, found: list[Result]) -> list[Result]:
     first = {result.name: result for result in found if result.status == "failed" and result.name != CLEAN_UP}
     if not first:
         return found
-    run.progress.say(f"Once more, now that the cluster has settled: {named(first)}")
+    run.progress.say(f"Checks are run once more, now that the cluster has settled: {named(first)}")
     again = [
         replace(result, reason=f"{result.reason} (at the second attempt; at the first: {first[result.name].brief})")
         if result.status == "passed"

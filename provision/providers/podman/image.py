@@ -87,9 +87,9 @@ def ensure(maker: NodeMaker, base: str, bundle: Path, report: Say) -> NodeImage:
     key = key_of(base=base, bundle=bundle.name, facts=maker.node_facts().variables(), files=_digests(), lab=_LAB)
     found = NodeImage(f"{_REPOSITORY}:{key}", f"mcastlab-image-{key}")
     if not _there(podman, found):
-        with locked(_lock_file(), "node image", report, _WAIT_SECONDS):
+        with locked(_lock_file(), "Node image", report, _WAIT_SECONDS):
             if not _there(podman, found):
-                report("node image: letting the roles make it, once (about 40 s)")
+                report("The node image is made by the roles, once (about 40 s)")
                 _make(maker, found, base, bundle, report)
                 _prune(podman)
     return found

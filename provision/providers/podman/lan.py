@@ -48,7 +48,7 @@ def set_snooping(bridge: str, lan: Lan) -> None:
             "Multicast snooping could not be set on the LAN's bridge",
             where=bridge,
             detail=done.stderr,
-            remedy="The kernel needs CONFIG_BRIDGE_IGMP_SNOOPING",
+            remedy="Use a kernel with CONFIG_BRIDGE_IGMP_SNOOPING",
         )
 
 

@@ -69,7 +69,7 @@ class PodmanProvider:
         public = read_whole(self.state.key.with_suffix(".pub"), "Remove it: `mcastlab up` makes the lab another key")
 
         def start(host: Host) -> str:
-            report(f"{host.name}: starting")
+            report(f"Host '{host.name}' is starting")
             found = known.get(self.container(host))
             if found is None:
                 self._make_container(lab, host, node_image, bundle, image if host == lab.control_plane else None)

@@ -52,7 +52,7 @@ def _kernel(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     for feature, detail in facts["kernel"].items():
         if detail:
             module = {"bridge snooping": "bridge", "nftables": "nf_tables"}.get(feature, feature)
-            remedy = f"Load its module (modprobe {module}), or boot a kernel that has it; Debian's own has"
+            remedy = f"Load its module (`modprobe {module}`), or boot a kernel that has it; Debian's own has"
             yield f"has a kernel that cannot do {feature}", detail, remedy
 
 
@@ -84,13 +84,17 @@ def _interface(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
         return
     link = links[name]
     if "UP" not in link["flags"]:
-        yield f"has interface '{name}' down", "", f"ip link set {name} up, and in its network configuration as well"
+        yield (
+            f"has interface '{name}' down",
+            "",
+            f"Run there `ip link set {name} up`, and set it so in its network configuration",
+        )
     elif "LOWER_UP" not in link["flags"]:
         yield f"has no carrier on interface '{name}'", "", "Plug its cable in, or switch the other end on"
     if "MULTICAST" not in link["flags"]:
-        yield f"has interface '{name}' without multicast", "", f"ip link set {name} multicast on"
+        yield f"has interface '{name}' without multicast", "", f"Run there `ip link set {name} multicast on`"
     if master := link.get("master"):
-        remedy = f"Take '{name}' out of it (ip link set {name} nomaster), or set `lan.interface` to a free one"
+        remedy = f"Take '{name}' out of it (`ip link set {name} nomaster`), or set `lan.interface` to a free one"
         yield f"has interface '{name}' in '{master}', where macvlan cannot stand on it", "", remedy
     yield from _addresses(lab, host, link)
 
@@ -102,8 +106,8 @@ def _addresses(lab: Lab, host: Host, link: Mapping[str, Any]) -> Iterator[Fault]
         if str(address) not in has and subnet is not None:
             shown = ", ".join(has) or "none"
             remedy = (
-                f"ip address add {address}/{subnet.prefixlen} dev {link['ifname']}, and in its network configuration as"
-                f" well; addresses that it has: {shown}"
+                f"Run there `ip address add {address}/{subnet.prefixlen} dev {link['ifname']}`, and set it so in its"
+                f" network configuration; addresses that it has: {shown}"
             )
             yield f"does not have the address {address} on interface '{link['ifname']}'", "", remedy
 
@@ -123,7 +127,7 @@ def _networks(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
         return
     names = {link["ifname"] for link in facts["links"]}
     if "cni0" in names and not facts["held"]:
-        remedy = "Remove what made it, or that alone: ip link delete cni0"
+        remedy = "Remove what made it, or that alone: `ip link delete cni0`"
         yield "has a bridge 'cni0', the name of the lab's own for pods", "", remedy
     cluster = lab.cluster
     ours = {"cluster.pod_subnet": cluster.pod_subnet, "cluster.service_subnet": cluster.service_subnet}
@@ -145,7 +149,7 @@ def _firewall(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
         remedy = "Accept what comes in by cni0 in that chain (iifname cni0 accept), or remove what made it"
         yield f"has a firewall that drops bridged traffic: '{drop}'", "", remedy
     if facts["firewall"]["legacy_drop"]:
-        remedy = "iptables-legacy -P FORWARD ACCEPT, or remove what set it"
+        remedy = "Run there `iptables-legacy -P FORWARD ACCEPT`, or remove what set it"
         yield "has a firewall that drops bridged traffic: iptables-legacy, chain FORWARD: policy DROP", "", remedy
 
 
@@ -155,4 +159,4 @@ def _membership(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
         yield what, "", remedy
     if host.role == "control-plane" and not facts["held"] and not refusals:
         for port, use in facts["ports"].items():
-            yield f"has port {port} taken, which is for {use}", "", f"End what listens there: ss -ltnp sport = {port}"
+            yield f"has port {port} taken, which is for {use}", "", f"End what listens there: `ss -ltnp sport = {port}`"

@@ -68,14 +68,17 @@ def _sudo(remote: Remote, machine: Machine) -> Iterable[McastlabError]:
     done = remote.run(argv, _SUDO_SECONDS, check=False)
     if done.returncode == 127 and "python3" in done.stderr:
         yield HostError(
-            f"Host '{machine.name}' has no Python 3", where=endpoint(machine), remedy="apt-get install python3 there"
+            f"Host '{machine.name}' has no Python 3",
+            where=endpoint(machine),
+            remedy="Run there: `apt-get install python3`",
         )
     elif done.returncode != 0 and machine.become:
         yield HostError(
             f"Host '{machine.name}' does not let user '{machine.user}' use sudo without a password",
             where=endpoint(machine),
             detail=done.stderr.strip(),
-            remedy=f"As root there: echo '{machine.user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{machine.user}",
+            remedy="Run there as root:"
+            f" `echo '{machine.user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{machine.user}`",
         )
     elif done.returncode != 0:
         yield HostError(

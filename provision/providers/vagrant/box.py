@@ -89,7 +89,7 @@ def _make(folder: Path, sources: list[Path], report: Say) -> None:
     for name in ("id_ed25519", "host_key"):
         comment = ["-q", "-t", "ed25519", "-N", "", "-C", "mcastlab-box"]
         run(["ssh-keygen", *comment, "-f", str(folder / name)], timeout=30)
-    report("Vagrant box: putting its file system together")
+    report("The Vagrant box's file system is put together")
     tree, disk, image = folder / "tree", folder / "disk", folder / "box.img"
     tree.mkdir()
     careful = dies_with_us("TERM")
@@ -97,7 +97,7 @@ def _make(folder: Path, sources: list[Path], report: Say) -> None:
     mke2fs = ["mke2fs", "-q", "-t", "ext4", "-L", "root", "-d", str(tree), str(disk), f"{_SIZE_GIB}G"]
     run(as_root([*careful, *mke2fs]), timeout=600)
     run(as_root(["rm", "-rf", "--one-file-system", str(tree)]), timeout=120)
-    report("Vagrant box: packing its disk")
+    report("The Vagrant box's disk is packed")
     packing = ["-c", "-o", "compression_type=zstd", "-f", "raw", "-O", "qcow2"]
     run(as_root([*careful, "qemu-img", "convert", *packing, str(disk), str(image)]), timeout=600)
     run(as_root(["rm", "-f", str(disk)]), timeout=60)

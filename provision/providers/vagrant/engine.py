@@ -46,7 +46,7 @@ def podmans_socket(podman: Podman, report: Say) -> Iterator[dict[str, str]]:
             lambda: _open(service, place),
             Deadline.after(_START_SECONDS),
             interval=0.05,
-            remedy=f"See what this says: {' '.join(argv)}",
+            remedy=f"See what this says: `{' '.join(argv)}`",
         )
         yield {"DOCKER_HOST": f"unix://{place}", "PATH": f"{client}:{os.environ['PATH']}"}
     finally:

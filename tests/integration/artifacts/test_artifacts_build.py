@@ -42,7 +42,7 @@ def finish(process: subprocess.Popen[str]) -> list[str]:
 
 def test_built_once_then_cached_and_it_says_its_version(cache: Path) -> None:
     first = finish(start(cache))
-    assert first[0].startswith(f"cni {VERSION}: building from Go modules (about ")
+    assert first[0].startswith(f"cni {VERSION} is built from Go modules (about ")
     second = finish(start(cache))
     assert second == [first[-1]], "and says of nothing that it is built"
     said = subprocess.run([f"{second[0]}/macvlan", "--version"], capture_output=True, text=True, check=True)
@@ -53,7 +53,7 @@ def test_of_two_at_once_one_builds_and_the_other_waits(cache: Path) -> None:
     one, two = start(cache), start(cache)
     outputs = [finish(one), finish(two)]
     assert outputs[0][-1] == outputs[1][-1]
-    assert sum("building from Go modules" in line for output in outputs for line in output) == 1
+    assert sum("is built from Go modules" in line for output in outputs for line in output) == 1
     assert sum("waiting for process" in line for output in outputs for line in output) == 1
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a moun
 LETS = "nobody ALL=(ALL) NOPASSWD: ALL"
 REFUSED = (
     "Neither root nor passwordless sudo: hosts with network interfaces of their own need root\n"
-    "  remedy: Run as root, or as root: echo 'nobody ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/mcastlab\n"
+    "  remedy: Run it as root, or as root `echo 'nobody ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/mcastlab`\n"
 )
 
 

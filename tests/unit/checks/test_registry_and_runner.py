@@ -51,7 +51,8 @@ def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(InputError) as caught:
         select(["source-to-pods"])
     assert str(caught.value) == (
-        "There is no check 'source-to-pods'\n  remedy: Nearest: 'source-to-pod'; `mcastlab check --list` shows all"
+        "There is no check 'source-to-pods'\n"
+        "  remedy: Take the nearest, 'source-to-pod'; `mcastlab check --list` shows all"
     )
 
 

@@ -262,7 +262,7 @@ def test_no_new_connection_after_the_end(machine: Machine) -> None:
 
 
 def test_an_unknown_host_is_named_with_those_there_are(machine: Machine) -> None:
-    with pytest.raises(InputError, match="Host 'k9s' is not running\n  remedy: Hosts that run: 'k8s'"):
+    with pytest.raises(InputError, match="Host 'k9s' is not running\n  remedy: Name one that runs: 'k8s'"):
         Remotes([machine]).get("k9s")
 
 

@@ -15,7 +15,7 @@ NOBODY: Any = None  # a cluster that must not be asked
 
 @pytest.mark.parametrize("name", ["", "..", "default/pods", "Bad NS", "-x", "x-", "a" * 64, "name?x=y"])
 def test_what_cannot_be_a_namespace_is_not_asked_for(name: str) -> None:
-    with pytest.raises(InputError, match="is no name of a namespace\n  remedy: Names have up to 63 characters"):
+    with pytest.raises(InputError, match="is no name of a namespace\n  remedy: Correct it to at most 63 characters"):
         multicast.existing(NOBODY, [name])
 
 

@@ -124,7 +124,7 @@ def test_an_unknown_host_is_named_with_those_that_run(run: Run) -> None:
     run.machines = [Machine("k8s", "control-plane", "192.0.2.1", 22, "root", Path("key"), Path("known"))]
     with pytest.raises(InputError, match="Host 'k9s' is not running") as caught:
         run.machine("k9s")
-    assert "Hosts that run: 'k8s'" in str(caught.value)
+    assert "Name one that runs: 'k8s'" in str(caught.value)
 
 
 def test_the_attacher_says_why() -> None:

@@ -86,7 +86,7 @@ def test_neither_root_nor_sudo(folder: Path) -> None:
     assert code == 3
     assert (
         "Neither root nor passwordless sudo: hosts with network interfaces of their own need root\n"
-        "  remedy: Run as root, or as root: echo 'nobody ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/mcastlab\n"
+        "  remedy: Run it as root, or as root `echo 'nobody ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/mcastlab`\n"
     ) in shown
 
 

@@ -38,7 +38,7 @@ def test_a_kernel_that_lacks_something(feature: str) -> None:
     assert answer == (
         f"root@192.0.2.11:22: Host 'k8s' has a kernel that cannot do {feature}\n"
         "  | RTNETLINK answers: Operation not supported\n"
-        f"  remedy: Load its module (modprobe {module}), or boot a kernel that has it; Debian's own has"
+        f"  remedy: Load its module (`modprobe {module}`), or boot a kernel that has it; Debian's own has"
     )
 
 
