@@ -28,7 +28,7 @@ def outcome(wanted, check_mode):
     except subprocess.TimeoutExpired as error:
         return {"failed": True, "msg": f"'kubectl {error.cmd[3]}' did not end within {_SECONDS} s"}
     except OSError as error:
-        return {"failed": True, "msg": f"kubectl cannot be run: {error.strerror}"}
+        return {"failed": True, "msg": f"Command 'kubectl' cannot be run: {error.strerror}"}
     if applied.returncode != 0:
         return {"failed": True, "msg": applied.stderr.strip(), "applied": applied.stdout.splitlines(), "diff": diff}
     return {"changed": True, "applied": applied.stdout.splitlines(), "diff": diff}

@@ -30,7 +30,7 @@ print(json.dumps({"servers": servers, "answers": answers, "error": error, "secon
 
 def run(testbed: Testbed) -> Outcome:
     if testbed.foreign and not _addresses(testbed, "kube-system", "kube-dns"):
-        return not_applicable("this cluster's DNS is not the Service kube-system/kube-dns")
+        return not_applicable("This cluster's DNS is not the Service kube-system/kube-dns")
     place = testbed.outsider()
     argv = ["env", "RES_OPTIONS=timeout:1 attempts:1", "python3", "-I", "-S", "-c", _SCRIPT, _NAME]
     output = place.run(argv, _SECONDS).stdout
