@@ -60,7 +60,7 @@ def test_of_two_at_once_one_builds_and_the_other_waits(cache: Path) -> None:
 def test_after_a_kill_in_the_middle_nothing_runs_on_and_the_next_run_succeeds(cache: Path) -> None:
     process = start(cache)
     assert process.stdout
-    assert "building" in process.stdout.readline()
+    assert "is built from" in process.stdout.readline()
     stale = cache / "tmp" / f"cni.{process.pid}"
     deadline = time.monotonic() + 30
     while not _writes_into(stale):

@@ -91,7 +91,7 @@ def test_lost_pins_are_loaded_again(hooked: Node) -> None:
     node.start_agent("green")
     one, other, red = three(node)
     node.exec("sh", "-c", f"rm -r {hooks.FOLDER}/bpf/[0-9a-f]*")
-    until("the pins to be back", lambda: node.pinned() or NotYet("they are not"), within(5), interval=0.1)
+    until("the pins to be back", lambda: node.pinned() or NotYet("they are not"), within(30), interval=0.1)
     for pod in (one, other, red):
         restored(node, pod.port)
     until("all pods to be known", lambda: node.entries() == 3 or NotYet("not yet"), within(5), interval=0.1)

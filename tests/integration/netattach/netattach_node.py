@@ -125,7 +125,7 @@ class Node:
         self.settings: dict[str, Any] = {
             "defaultNetwork": str(self.default_path), "confDir": str(self.net_d), "binDirs": [str(cni_bin)],
             "kubeconfig": str(self.kubeconfig), "cacheDir": str(self.cache), "runtimeCacheDir": str(self.results),
-            "tenants": str(folder / "tenants.json"), "apiTimeoutSeconds": 1.5, "delegateTimeoutSeconds": 30,
+            "tenants": str(folder / "tenants.json"), "apiTimeoutSeconds": 5, "delegateTimeoutSeconds": 30,
         }  # fmt: skip
 
     def write_default(self, version: str = "1.0.0") -> None:

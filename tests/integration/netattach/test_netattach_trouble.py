@@ -305,11 +305,12 @@ def test_token_that_is_renewed_in_time_is_taken(node: Node) -> None:
 
 def test_slow_api_is_bounded(node: Node) -> None:
     node.api.delay = 50
+    node.settings["apiTimeoutSeconds"] = 1.5
     started = time.monotonic()
     message = failed(node, node.pod("lan"), 11)
     assert "gave no usable answer in 1.5 seconds" in message
     assert "timed out" in message
-    assert time.monotonic() - started < 20, "the answer comes after 30"
+    assert time.monotonic() - started < 40, "the answer comes after 50"
 
 
 def test_absent_api_is_bounded(node: Node) -> None:

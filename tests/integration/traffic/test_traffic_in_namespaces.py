@@ -142,7 +142,7 @@ def test_a_healthy_lan_passes_with_all_figures(lan: Lan) -> None:
     found = figures(outcome)  # one may come late: a second has 93, and two processors may reorder
     assert found["received"] >= found["sent"] - 1 >= 90
     assert found["receiver_interface"] >= found["sent"] <= found["sender_interface"]
-    assert found["warm_up"] >= 28
+    assert found["warm_up"] >= 20, "a busy sender does not get to send all of its 28"
     assert found["bystander"] == 0
     assert any(f"Joining multicast (*,G)=*,{GROUP} w/iface eth1" in passage for passage in outcome.evidence)
 
