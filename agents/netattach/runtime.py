@@ -31,6 +31,10 @@ class Sandbox:
         self.networks = networks
 
 
+class Gone(Unknown):
+    """A container has ended since it was listed."""
+
+
 class Runtime:
     """`ctr` with the options that lead to the kubelet's containers."""
 
@@ -45,7 +49,12 @@ class Runtime:
         ids = self._ask("containers", "list", "--quiet").split()
         new = [one for one in ids if one not in self._known]
         sandboxes = set(self._ask("containers", "list", "--quiet", _SANDBOXES).split()) if new else set()
-        found = {one: self._sandbox(one) if one in sandboxes else None for one in new}
+        found: dict[str, Sandbox | None] = {}
+        for one in new:
+            try:
+                found[one] = self._sandbox(one) if one in sandboxes else None
+            except Gone:
+                ids.remove(one)
         self._known = {one: sandbox for one, sandbox in self._known.items() if one in ids} | found
         return set(ids)
 
@@ -78,5 +87,6 @@ class Runtime:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unknown(f"{argv[0]}: {error}") from error
         if done.returncode:
-            raise Unknown(f"{argv[0]} ended with status {done.returncode}: {done.stderr.strip()[-300:]}")
+            kind = Gone if done.stderr.rstrip().endswith("not found") else Unknown
+            raise kind(f"{argv[0]} ended with status {done.returncode}: {done.stderr.strip()[-300:]}")
         return done.stdout

@@ -13,7 +13,9 @@ _SCRIPT = """\
 echo "$*" >>{folder}/asked
 case "$1 $2" in
 "containers list") [ $# = 4 ] || cat {folder}/others; cat {folder}/ids ;;
-"containers info") cat {folder}/$3 ;;
+"containers info")
+  [ -e {folder}/$3 ] || {{ echo "ctr: container \\"$3\\" in namespace \\"k8s.io\\": not found" >&2; exit 1; }}
+  cat {folder}/$3 ;;
 "tasks kill") echo $5 >>{folder}/killed ;;
 *) exit 64 ;;
 esac

@@ -253,6 +253,14 @@ def test_what_containerd_does_not_say_is_an_error(bench: Bench, damage: str) -> 
         bench.runtime.look()
 
 
+def test_a_sandbox_that_ends_while_it_is_looked_at_is_none(bench: Bench) -> None:
+    """As checks' own pods do when `status` looks: between the list and what is asked of each."""
+    stays, ends = bench.attached(), bench.attached()
+    (bench.node.folder / "ctr" / ends.id).unlink()
+    assert bench.runtime.look() == {stays.id, stays.id[::-1], ends.id[::-1]}
+    assert [sandbox.id for sandbox in bench.runtime.sandboxes()] == [stays.id]
+
+
 def test_a_pod_whose_annotation_nobody_understands_is_left_alone(bench: Bench) -> None:
     pod = bench.attached()
     pod.annotations = dict.fromkeys(pod.annotations, "[")
