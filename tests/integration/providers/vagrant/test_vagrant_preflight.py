@@ -102,13 +102,18 @@ def test_what_a_broken_provider_says_is_passed_on(tmp_path: Path) -> None:
     ) in shown
 
 
-@pytest.mark.parametrize("plugins", ["No plugins installed.", "vagrant-share (2.0.0, global)"])
-def test_the_libvirt_plugin_is_absent(tmp_path: Path, plugins: str) -> None:
+def up_with_libvirt(tmp_path: Path, plugins: str) -> str:
+    """What `up` shows where libvirt is here, and Vagrant lists these plug-ins."""
     path = path_without(tmp_path, "vagrant", *OTHERS)
     put(path, "vagrant", f"[ $1 = --version ] && echo 'Vagrant 2.3.4' || echo '{plugins}'")
     put(path, "virsh", "exit 0")
     put(path, "qemu-system-x86_64", "exit 0")
-    shown = up(tmp_path, path, "vagrant: {machines: libvirt}\n")
+    return up(tmp_path, path, "vagrant: {machines: libvirt}\n")
+
+
+@pytest.mark.parametrize("plugins", ["No plugins installed.", "vagrant-share (2.0.0, global)"])
+def test_the_libvirt_plugin_is_absent(tmp_path: Path, plugins: str) -> None:
+    shown = up_with_libvirt(tmp_path, plugins)
     assert (
         "vagrant.machines: lab.yml asks Vagrant for 'libvirt', which cannot be used here:"
         " Vagrant's plug-in 'vagrant-libvirt' is missing\n"
@@ -118,11 +123,7 @@ def test_the_libvirt_plugin_is_absent(tmp_path: Path, plugins: str) -> None:
 
 
 def test_the_libvirt_plugin_is_too_old(tmp_path: Path) -> None:
-    path = path_without(tmp_path, "vagrant", *OTHERS)
-    put(path, "vagrant", "[ $1 = --version ] && echo 'Vagrant 2.3.4' || echo 'vagrant-libvirt (0.7.0, system)'")
-    put(path, "virsh", "exit 0")
-    put(path, "qemu-system-x86_64", "exit 0")
-    shown = up(tmp_path, path, "vagrant: {machines: libvirt}\n")
+    shown = up_with_libvirt(tmp_path, "vagrant-libvirt (0.7.0, system)")
     assert (
         "Vagrant's plug-in 'vagrant-libvirt' 0.7.0 is too old: 0.11.2 is needed\n"
         "  remedy: `vagrant plugin update vagrant-libvirt`, or `apt-get install vagrant-libvirt` for Debian's\n"
