@@ -12,7 +12,7 @@ from provision.artifacts.golang import architecture
 from provision.artifacts.store import Item, Store
 from provision.core.errors import InputError
 from provision.core.files import read_whole, write_whole
-from provision.core.text import Say
+from provision.core.text import Say, named
 
 _FOLDER = "imported"
 _ABOUT = "image.json"
@@ -113,8 +113,8 @@ def _recognised(archive: Archive, wanted: str) -> tuple[str, ArchivedImage]:
                 return kind, image
     if wanted and len(images) == 1:
         return wanted, images[0]
-    names = ", ".join(f"'{name}'" for image in images for name in image.names) or "images without a name"
-    known = ", ".join(f"'{kind.repository}'" for kind in KINDS.values())
+    names = named(name for image in images for name in image.names) or "images without a name"
+    known = named(kind.repository for kind in KINDS.values())
     remedy = "Save the one image alone" if wanted else f"Say what it is: `--as {next(iter(KINDS))}`"
     raise archive.wrong(f"It holds no image whose repository is named {known}; it holds {names}", remedy)
 

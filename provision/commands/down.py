@@ -9,6 +9,7 @@ from provision.commands.session import end_leftovers
 from provision.config import Lab
 from provision.core.errors import InputError
 from provision.core.lock import lab_lock
+from provision.core.text import named
 from provision.pipeline.run import Run
 
 
@@ -36,7 +37,7 @@ def down(run: Run, *, dry_run: bool, yes: bool) -> None:
 
 
 def _on_hosts(lab: Lab) -> str:
-    hosts = ", ".join(f"'{host.name}'" for host in lab.hosts)
+    hosts = named(host.name for host in lab.hosts)
     return f"Kubernetes, containerd and the settings of lab '{lab.name}' from the hosts {hosts}"
 
 

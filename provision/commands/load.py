@@ -13,6 +13,7 @@ from provision.core import tables
 from provision.core.errors import InputError
 from provision.core.lock import lab_lock
 from provision.core.progress import Progress, console
+from provision.core.text import named
 from provision.hosts.remote import Remotes
 from provision.load import names
 from provision.load.node import NodeImages
@@ -41,7 +42,7 @@ def load(run: Run, given: Sequence[str], called: str, *, as_json: bool) -> None:
     with ExitStack() as scratch:
         with progress.stage("images") as line:
             wanted = [item for name in given for item in read(name, called, scratch, progress)]
-            line.summary = ", ".join(f"'{name}'" for item in wanted for name in item.names)
+            line.summary = named(name for item in wanted for name in item.names)
         with lab_lock(run.directory, run.lab.name, "load"), Remotes(run.machines) as remotes:
             nodes = {name: NodeImages(remotes.get(name)) for name in _nodes(run.lab)}
             missing = {name: [item for item in wanted if not _there(node, item)] for name, node in nodes.items()}

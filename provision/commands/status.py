@@ -13,6 +13,7 @@ from provision.config import Lab
 from provision.core import tables
 from provision.core.errors import McastlabError
 from provision.core.progress import console
+from provision.core.text import named
 from provision.hosts.machine import Machine
 from provision.hosts.remote import Remotes
 from provision.networks import attachments, tenants
@@ -128,7 +129,7 @@ def _tenants(summary: dict[str, Any]) -> list[RenderableType]:
         parts.append(_rows(("namespace", "ranges", "types", "masters", "options", "dangerous"), shown))
     dangerous = [row["namespace"] for row in summary["namespaces"] if row["dangerous"]]
     if dangerous:
-        names = ", ".join(f"'{name}'" for name in dangerous)
+        names = named(dangerous)
         parts.append(f"[bold red]Dangerous: who writes networks in {names} reaches beyond pods, into the nodes[/]")
     return parts
 

@@ -12,6 +12,7 @@ from typing import Any
 from provision.config.source import Source
 from provision.core.errors import CommandError, InputError, Problems
 from provision.core.run import run
+from provision.core.text import named
 
 GROUPS = {"control_plane": "control-plane", "sources": "source"}
 _TIMEOUT_SECONDS = 60
@@ -104,14 +105,14 @@ def _listed(place: Path, name: str) -> dict[str, Any]:
 def _insist_on_groups(name: str, content: Mapping[str, Any], members: Mapping[str, list[str]]) -> None:
     missing = [f"'{group}'" for group, hosts in members.items() if not hosts]
     if missing:
-        there = ", ".join(f"'{group}'" for group in content if group not in {"_meta", "all", "ungrouped"}) or "none"
+        there = named(group for group in content if group not in {"_meta", "all", "ungrouped"}) or "none"
         raise InputError(
             f"The inventory has no host in group {' and '.join(missing)}; groups that it has: {there}",
             where=name,
             remedy="Put the Kubernetes node into group 'control_plane' and the hosts that send into 'sources'",
         )
     if len(members["control_plane"]) > 1:
-        names = ", ".join(f"'{host}'" for host in members["control_plane"])
+        names = named(members["control_plane"])
         raise InputError(
             f"Group 'control_plane' has {len(members['control_plane'])} hosts, and a lab has one: {names}",
             where=name,

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from provision.config.source import Fault, dotted
+from provision.core.text import named
 
 _KINDS = {
     "string_type": "text (in quotes, where YAML takes it for something else)",
@@ -64,7 +65,7 @@ def _choice(path: tuple[int | str, ...], value: object, context: Mapping[str, An
     known = str(context["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
     nearest = difflib.get_close_matches(str(value), known, n=1, cutoff=0.85)
     remedy = f"Write '{nearest[0]}', if that is meant" if nearest else ""
-    choices = ", ".join(f"'{name}'" for name in known)
+    choices = named(known)
     return Fault(path, f"Value {shown(value)} is not known for '{_name(path)}'; known: {choices}", remedy)
 
 

@@ -21,6 +21,7 @@ from provision.config.values import (
     V6Address,
     V6Subnet,
 )
+from provision.core.text import named
 from provision.core.typed import ProviderName
 
 CniVersion = Literal["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
@@ -195,5 +196,5 @@ class Lab(Model):
                 return host
         from provision.core.errors import InputError
 
-        names = ", ".join(f"'{host.name}'" for host in self.hosts)
+        names = named(host.name for host in self.hosts)
         raise InputError(f"Host '{name}' is not in lab '{self.name}'", remedy=f"Name one of its hosts: {names}")

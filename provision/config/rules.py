@@ -10,6 +10,7 @@ from itertools import combinations
 from provision.config.models import Host, Lab, Network
 from provision.config.source import Fault, KeyPath, dotted
 from provision.core.paths import page
+from provision.core.text import named
 
 TAKEN_INTERFACES = {
     "lo": "the loopback interface",
@@ -56,7 +57,7 @@ def roles(lab: Lab) -> Iterator[Fault]:
     """Exactly one control plane, and something that sends."""
     planes = [host.name for host in lab.hosts if host.role == "control-plane"]
     if len(planes) != 1:
-        names = ", ".join(f"'{name}'" for name in planes)
+        names = named(planes)
         found = f"there are {len(planes)}: {names}" if planes else "there is none"
         problem = f"Exactly one host must have the role 'control-plane', and {found}"
         yield Fault(("hosts",), problem, "Write `role: control-plane` for one host")
@@ -128,7 +129,7 @@ def routers(lab: Lab) -> Iterator[Fault]:
     known = [host.name for host in lab.hosts]
     for index, name in enumerate(lab.lan.routers):
         if name not in known:
-            hosts = ", ".join(f"'{host}'" for host in known)
+            hosts = named(known)
             yield Fault(
                 ("lan", "routers", index), f"There is no host '{name}'", f"Name one of the lab's hosts: {hosts}"
             )

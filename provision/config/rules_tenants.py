@@ -12,6 +12,7 @@ from provision.config.rules import TAKEN_INTERFACES
 from provision.config.rules_subnets import Subnet
 from provision.config.source import Fault, KeyPath
 from provision.config.tenants import Tenant
+from provision.core.text import named
 
 # Both would let a tenant into the pod network, whatever else is allowed.
 _NEVER = {"multicast-bind": "binds the pod network's ports", "netattach": "attaches in the attacher's place"}
@@ -97,7 +98,7 @@ def masters(lab: Lab) -> Iterator[Fault]:
             if name in _NO_MASTERS:
                 yield Fault(path, f"Interface '{name}' is {TAKEN_INTERFACES[name]}, and no tenant's", "Remove it")
             elif known is not None and name not in known:
-                there = ", ".join(f"'{one}'" for one in sorted(known))
+                there = named(sorted(known))
                 yield Fault(path, f"No host has an interface '{name}'; they have {there}", "Remove it")
             elif name == _MANAGEMENT and name not in shared and known is not None and not tenant.dangerous:
                 problem = f"Interface '{name}' is the nodes' management network, which is no LAN for pods"

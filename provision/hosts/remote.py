@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from provision.core.errors import CommandError, HostError, InputError
 from provision.core.run import Completed
+from provision.core.text import named
 from provision.core.wait import Deadline
 from provision.hosts.connect import CONNECT_SECONDS, connect, endpoint
 from provision.hosts.machine import Machine
@@ -126,5 +127,5 @@ class Remotes:
         try:
             return self._remotes[name]
         except KeyError:
-            names = ", ".join(f"'{known}'" for known in self._remotes) or "none"
+            names = named(self._remotes) or "none"
             raise InputError(f"Host '{name}' is not running", remedy=f"Name one that runs: {names}") from None

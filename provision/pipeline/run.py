@@ -10,6 +10,7 @@ from provision.config import Lab
 from provision.core.errors import HostError, InputError
 from provision.core.paths import StateDir
 from provision.core.progress import Progress
+from provision.core.text import named
 from provision.hosts.machine import Machine
 from provision.providers.base import Provider
 
@@ -87,7 +88,7 @@ class Run:
         for machine in self.machines:
             if machine.name == name:
                 return machine
-        names = ", ".join(f"'{machine.name}'" for machine in self.machines) or "none"
+        names = named(machine.name for machine in self.machines) or "none"
         raise InputError(
             f"Host '{name}' is not running", remedy=f"Name one that runs: {names}; `mcastlab up` starts all"
         )

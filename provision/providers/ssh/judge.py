@@ -8,6 +8,7 @@ from typing import Any
 
 from provision.config import Host, Lab
 from provision.core.errors import HostError, McastlabError
+from provision.core.text import named
 from provision.hosts.firewall import drops
 from provision.providers import programs
 
@@ -78,7 +79,7 @@ def _interface(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     name = lab.lan.interface
     links = {link["ifname"]: link for link in facts["links"]}
     if name not in links:
-        others = ", ".join(f"'{other}'" for other in links if other != "lo")
+        others = named(other for other in links if other != "lo")
         remedy = f"Name the one on the multicast LAN by `lan.interface`; those it has: {others}"
         yield f"has no interface '{name}'", "", remedy
         return
