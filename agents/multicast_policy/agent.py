@@ -50,7 +50,7 @@ def main() -> None:
 
 def _parts(cluster: Cluster, node: str, folder: Path, bridge: str) -> list[threading.Thread]:
     reporter = Reporter(cluster, node)
-    enforcer = Enforcer(folder, bridge, reporter.tell)
+    enforcer = Enforcer(folder, bridge, node, reporter.tell)
     teller = Teller(cluster, node, folder / "told", lambda: by_pod(enforcer.outcome.bound, enforcer.counts()))
 
     def seen(found: Seen) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 Object = dict[str, Any]
@@ -84,9 +85,40 @@ def settings(world: World) -> tuple[list[Object], list[str]]:
     return json.loads(data.get("networks.json", "[]")), json.loads(data.get("node-groups.json", "[]"))
 
 
+def across(world: World) -> Object:
+    """Where the tunnels between nodes lead, or why there are none; nothing for a single node.
+
+    The tunnels' network is the nodes' own. Where that is the multicast LAN, every macvlan pod could write into them.
+    """
+    nodes = sorted((node for item in world.nodes if (node := _node(item))), key=lambda node: str(node["name"]))
+    data: dict[str, str] = next((item.get("data", {}) for item in world.configs), {})
+    given = json.loads(data.get("across.json", "{}"))
+    if len(nodes) < 2 or not given:
+        return {}
+    lans = [ip_network(lan) for lan in given["lans"]]
+    exposed = [node["name"] for node in nodes if any(ip_address(node["address"]) in lan for lan in lans)]
+    found = {"nodes": nodes, "crossing": given["crossing"], "apart": ""}
+    if exposed and not given["over_lan"]:
+        found["apart"] = (
+            f"multicast does not cross nodes: {', '.join(exposed)} have no network but the multicast LAN, where macvlan"
+            " pods could write into the tunnels; `multicast.across_lan: true` in lab.yml allows it"
+        )
+    return found
+
+
+def _node(item: Object) -> Object | None:
+    """A node that has its address and its part of the pods' subnets."""
+    addresses = [one["address"] for one in item.get("status", {}).get("addresses", []) if one["type"] == "InternalIP"]
+    four = [address for address in addresses if ":" not in address]
+    subnets = item.get("spec", {}).get("podCIDRs", [])
+    return {"name": _name(item), "address": four[0], "subnets": subnets} if four and subnets else None
+
+
 def _policy(world: World, ids: dict[str, int]) -> Iterator[Action]:
     namespaces = [{"name": name, "netid": ids[name], "by": by} for name, by in enabled(world).items()]
-    spec = {"namespaces": namespaces, "nodeGroups": settings(world)[1]}
+    spec: Object = {"namespaces": namespaces, "nodeGroups": settings(world)[1]}
+    if beyond := across(world):
+        spec["across"] = beyond
     if [item.get("spec") for item in world.policies] != [spec]:
         yield _apply(f"{POLICIES}/cluster", "mcastlab.io/v1alpha1", "MulticastPolicy", {"name": "cluster"}, spec=spec)
 

@@ -7,12 +7,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import ports
-from .model import Policy, Port
+from .hooks import HookError
+from .model import Policy, Port, Tunnel
 from .tables import MOST, Counts, Tables, Wanted
+from .tunnel import Tunnels
 
 _LOG = logging.getLogger("multicast-policy")
 _AGAIN_SECONDS = 5.0
@@ -29,13 +31,17 @@ class Outcome:
     seconds: float = 0.0
     updates: int = 0
     note: str = ""  # what an administrator should know although all is well
+    tunnels: dict[int, Tunnel] = field(default_factory=dict)
 
 
 class Enforcer:
     """Until it has a policy it changes nothing: after a restart the last entries stay until there are better ones."""
 
-    def __init__(self, folder: Path, bridge: str, told: Callable[[Outcome], None] = lambda _outcome: None) -> None:
+    def __init__(
+        self, folder: Path, bridge: str, node: str, told: Callable[[Outcome], None] = lambda _outcome: None
+    ) -> None:
         self._bridge, self._told, self._records = bridge, told, ports.Records(folder)
+        self._tunnels = Tunnels(bridge, node)
         self._changed = threading.Condition()
         self._wanted = self._done = 0
         self._policy: Policy | None = None
@@ -109,23 +115,29 @@ class Enforcer:
             if stale:
                 self._found, self._note = fitting(ports.bound(self._records, self._bridge))
             bridge = ports.index_of(self._bridge), ports.mac_of(self._bridge)
+            tunnels, to_raise = self._tunnels.bring(policy)
             with self._using:
                 if not self._tables:
                     self._tables = Tables()
                 elif idle:
                     self._tables.read()
-                changed = self._tables.write(Wanted(self._found, policy, bridge))
-        except (OSError, ValueError) as error:
+                changed = self._tables.write(Wanted(self._found, policy, bridge, tunnels))
+            if to_raise:
+                namespaces = {tunnel.namespace for tunnel in to_raise}
+                asked = [port.name for port in self._found.values() if port.namespace in namespaces]
+                self._tunnels.ask(to_raise, asked)
+        except (OSError, ValueError, HookError) as error:
             _LOG.error("multicast stays as it was: %s", error)
-            return Outcome(last.generation, last.namespaces, last.bound, str(error), last.seconds, last.updates)
+            return replace(last, error=str(error))
         if idle and not changed:
             return last
-        if idle:
+        if idle and not to_raise:
             _LOG.warning("%d entries of the policy's maps were not as they were left: they are again", changed)
         counted = Counter(port.namespace for port in self._found.values())
         names = {name: counted[name] for name in policy.namespaces}
         seconds = time.monotonic() - started
-        return Outcome(policy.generation, names, self._found, "", seconds, last.updates + 1, self._note)
+        note = "; ".join(text for text in (self._note, policy.apart) if text)
+        return Outcome(policy.generation, names, self._found, "", seconds, last.updates + 1, note, tunnels)
 
 
 def fitting(found: dict[int, Port], most: int = MOST) -> tuple[dict[int, Port], str]:

@@ -26,6 +26,7 @@ KIND, REFUSED, OLDER = "hooks", "refused", "older"
 
 POD = (("ingress", "from_pod"), ("egress", "to_pod"))
 BRIDGE = (("ingress", "to_node"), ("egress", "from_node"))
+TUNNEL = (("ingress", "from_tunnel"), ("egress", "to_tunnel"))
 KINDS = ("tcx", "clsact")
 Hooks = Sequence[tuple[str, str]]  # (way, program)
 
@@ -53,7 +54,7 @@ class Programs:
     def __init__(self, pins: str = PINS) -> None:
         self.pins = os.path.realpath(pins)
         self.stamp = stamp(pins)
-        self.fds = {name: bpf.get(f"{self.pins}/{name}") for _, name in (*POD, *BRIDGE)}
+        self.fds = {name: bpf.get(f"{self.pins}/{name}") for _, name in (*POD, *BRIDGE, *TUNNEL)}
         self.ids = {name: bpf.identity(fd) for name, fd in self.fds.items()}
 
     def close(self) -> None:
@@ -67,6 +68,15 @@ def stamp(pins: str = PINS) -> int:
         return os.stat(f"{pins}/from_pod").st_ino  # noqa: PTH116
     except FileNotFoundError:
         return 0
+
+
+def of(port: str) -> Hooks:
+    """The hooks of a port of the bridge: VXLAN devices have a tunnel's, whoever made them, and all others a pod's."""
+    try:
+        with open(f"/sys/class/net/{port}/uevent") as stream:  # noqa: PTH123
+            return TUNNEL if "DEVTYPE=vxlan" in stream.read().split() else POD
+    except OSError:
+        return POD
 
 
 def attach(kind: str, devices: Iterable[str], hooks: Hooks, programs: Programs, old: Programs | None = None) -> None:
@@ -181,7 +191,7 @@ def _tc(commands: list[str], *options: str) -> str:
 def try_out(kind: str, pins: str) -> None:
     """Attach every program to `lo` of this network namespace, and look for it; raises HookError or OSError."""
     programs = Programs(pins)
-    for hooks in (POD, BRIDGE):
+    for hooks in (POD, BRIDGE, TUNNEL):
         attach(kind, ["lo"], hooks, programs)
         if without(kind, ["lo"], hooks, programs):
             raise HookError(f"what was attached by {kind} is not there")

@@ -115,7 +115,12 @@ class Keeper:
             except hooks.HookError as error:
                 notes.append(f"bridge '{device}' cannot be given the policy's programs: {error}")
         known = {port.name for port in self._enforcer.outcome.bound.values()}
-        for device in hooks.without(kind, here, hooks.POD, programs):
+        tunnels = [device for device in here if hooks.of(device) == hooks.TUNNEL]
+        for device in hooks.without(kind, tunnels, hooks.TUNNEL, programs):
+            _LOG.error("tunnel '%s' had lost its programs", device)
+            hooks.attach(kind, [device], hooks.TUNNEL, programs, self._old)
+        pods = [device for device in here if device not in tunnels]
+        for device in hooks.without(kind, pods, hooks.POD, programs):
             try:
                 hooks.attach(kind, [device], hooks.POD, programs, self._old)
             except hooks.HookError as error:
@@ -130,7 +135,7 @@ class Keeper:
     def _strangers(self, here: list[str], notes: list[str]) -> Seen:
         """Ports that no pod of the pod network has: they stay closed for groups, and are told."""
         now, outcome = time.monotonic(), self._enforcer.outcome
-        bound = {port.name for port in outcome.bound.values()}
+        bound = {port.name for port in outcome.bound.values()} | {one.device for one in outcome.tunnels.values()}
         # Before there is a policy all ports would be strangers.
         unknown = [name for name in here if name not in bound] if outcome.updates else []
         since = {name: self.seen.since.get(name, now) for name in unknown}

@@ -71,7 +71,8 @@ def give(bridge: str, data: bytes, kind: str, before: Path | None) -> None:
     current, old = hooks.Programs(), hooks.Programs(str(before)) if before else None
     hooks.attach(kind, [bridge], hooks.BRIDGE, current, old)
     ports = sorted(path.name for path in Path(f"/sys/class/net/{bridge}/brif").iterdir())
-    hooks.attach(kind, ports, hooks.POD, current, old)
+    for port in ports:
+        hooks.attach(kind, [port], hooks.of(port), current, old)
     for name, content in ((OBJECT, data), (KIND, kind.encode())):
         files.write_whole(str(_FOLDER / name), content)
     for name in (REFUSED, OLDER):

@@ -51,19 +51,60 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Node:
+    """A node of the cluster: its IPv4 address on the network that joins the nodes, and its subnets of pods."""
+
+    name: str
+    address: str
+    subnets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """An enabled namespace's way to the other nodes; `subnets` are this node's, `crossing` is as in Policy."""
+
+    namespace: str
+    netid: int
+    subnets: tuple[str, ...]
+    crossing: str
+
+    @property
+    def device(self) -> str:
+        return f"vx{self.netid:06x}"
+
+
+@dataclass(frozen=True)
 class Policy:
-    """MulticastPolicy/cluster: its generation, the enabled namespaces, and the groups shared with the node."""
+    """MulticastPolicy/cluster: its generation, the enabled namespaces, and the groups shared with the node.
+
+    `netids` are (namespace, netid) of the enabled ones. With several `nodes`, multicast crosses between them, unless
+    `apart` says why not; `crossing` is the IPv4 address from which a bridge's questions then cross.
+    """
 
     generation: int = 0
     namespaces: tuple[str, ...] = ()
     node_groups: tuple[str, ...] = ()
+    netids: tuple[tuple[str, int], ...] = ()
+    nodes: tuple[Node, ...] = ()
+    apart: str = ""
+    crossing: str = ""
 
     @classmethod
     def of(cls, item: dict[str, Any]) -> Policy:
         """From the object as the API server has it."""
         spec = item.get("spec", {})
-        names = sorted({entry["name"] for entry in spec.get("namespaces", [])})
-        return cls(item["metadata"]["generation"], tuple(names), tuple(sorted(set(spec.get("nodeGroups", [])))))
+        netids = sorted({(entry["name"], entry["netid"]) for entry in spec.get("namespaces", [])})
+        across = spec.get("across", {})
+        nodes = (Node(one["name"], one["address"], tuple(one["subnets"])) for one in across.get("nodes", []))
+        return cls(
+            item["metadata"]["generation"],
+            tuple(name for name, _ in netids),
+            tuple(sorted(set(spec.get("nodeGroups", [])))),
+            tuple(netids),
+            tuple(nodes),
+            across.get("apart", ""),
+            across.get("crossing", ""),
+        )
 
 
 def link_local(mac: str) -> str:

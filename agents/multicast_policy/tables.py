@@ -6,18 +6,18 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from . import bpf
 from .hooks import PINS
-from .model import Policy, Port, packed
+from .model import Policy, Port, Tunnel, packed
 
 UNBOUND, NODE, _FIRST = 0, 1, 2  # slots of counters
 MOST = 4096 - _FIRST  # ports: the bridge's own MAC address is among the owners
 MOST_SHARED = 1024
-_PORT, _COUNTS = struct.Struct("=Q6sBxI8s64sI"), struct.Struct("=7Q")
+_PORT, _COUNTS = struct.Struct("=Q6sBBI8s64sI"), struct.Struct("=7Q")
 _ENABLED_AT, _SLOT_AT, _INDEX_AT = 14, 16, 92
 _PLACES = 4096
 _SHAPES = {
@@ -53,6 +53,7 @@ class Wanted:
     ports: Mapping[int, Port]
     policy: Policy
     bridge: tuple[int, str]
+    tunnels: Mapping[int, Tunnel] = field(default_factory=dict)
 
 
 class Tables:
@@ -73,19 +74,21 @@ class Tables:
         self._written = {name: self._maps[name].items() for name in _SHAPES if name != "counters"}
         self._written["ports"] = {key: value for key, value in self._written["ports"].items() if any(value)}
         entries = [*self._written["ports"].values(), *self._written["far_ports"].values()]
-        self._slots = {entry[-1]: entry[3] for entry in map(_PORT.unpack, entries)}
+        self._slots = {entry[-1]: entry[4] for entry in map(_PORT.unpack, entries)}
 
     def write(self, wanted: Wanted) -> int:
         """Bring the maps to it; how many entries that changed.
 
         What is taken away goes first: at no moment more passes than before or than shall pass.
         """
-        self._give_slots(wanted.ports)
+        self._give_slots([*wanted.ports, *wanted.tunnels])
         enabled = frozenset(wanted.policy.namespaces)
         index, mac = wanted.bridge
         new: dict[str, dict[bytes, bytes]] = {name: {} for name in self._written}
-        for i, port in wanted.ports.items():
-            place, entry = _key(i % _PLACES), self._entry(i, port, port.namespace in enabled)
+        packed_ports = [(i, _packed_port(port), port.namespace in enabled) for i, port in wanted.ports.items()]
+        packed_tunnels = [(i, _packed_tunnel(tunnel), True) for i, tunnel in wanted.tunnels.items()]
+        for i, content, switched_on in packed_ports + packed_tunnels:
+            place, entry = _key(i % _PLACES), self._entry(i, content, switched_on)
             name, key = ("far_ports", _key(i)) if place in new["ports"] else ("ports", place)
             new[name][key] = entry
         new["owners"] = {_owner(p.mac): _key(i) for i, p in wanted.ports.items()} | {_owner(mac): _key(index)}
@@ -114,8 +117,8 @@ class Tables:
                 self._maps["counters"].put(_key(last), bytes(_COUNTS.size * bpf.possible_cpus()))
         self._slots = kept
 
-    def _entry(self, index: int, port: Port, enabled: bool) -> bytes:
-        entry = bytearray(_packed_port(port))
+    def _entry(self, index: int, content: bytes, enabled: bool) -> bytes:
+        entry = bytearray(content)
         entry[_ENABLED_AT] = enabled
         struct.pack_into("=I", entry, _SLOT_AT, self._slots[index])
         struct.pack_into("=I", entry, _INDEX_AT, index)
@@ -153,7 +156,16 @@ def space(namespace: str) -> int:
 def _packed_port(port: Port) -> bytes:
     """A port's entry without slot and switch."""
     found4, found6 = (b"".join(ip_address(address).packed for address in each) for each in (port.v4, port.v6))
-    return _PORT.pack(space(port.namespace), _octets(port.mac), 0, 0, found4, found6, 0)
+    return _PORT.pack(space(port.namespace), _octets(port.mac), 0, 0, 0, found4, found6, 0)
+
+
+def _packed_tunnel(tunnel: Tunnel) -> bytes:
+    subnets = [ip_network(subnet) for subnet in tunnel.subnets]
+    four = next(subnet for subnet in subnets if subnet.version == 4)
+    six = next((subnet.network_address.packed for subnet in subnets if subnet.version == 6), bytes(16))
+    crossing = bytes(12) + ip_address(tunnel.crossing).packed
+    found4 = four.network_address.packed + four.netmask.packed
+    return _PORT.pack(space(tunnel.namespace), bytes(6), 0, 1, 0, found4, six + crossing, 0)
 
 
 def _key(number: int) -> bytes:

@@ -26,6 +26,7 @@ from provision.checks.namespace import (
     ssm,
     switch_off,
 )
+from provision.checks.nodes import macvlan_across_nodes, namespace_across_nodes
 from provision.checks.result import Outcome
 from provision.core.errors import InputError, McastlabError, Problems
 from provision.traffic.testbed import Testbed
@@ -34,6 +35,7 @@ GROUPS = {
     "cluster": "the cluster itself",
     "lan": "multicast on the LAN, by second interfaces and on hosts",
     "namespace": "multicast on the pod network, switched by namespace",
+    "nodes": "both of them between nodes, of a cluster that has several",
 }
 
 
@@ -54,6 +56,7 @@ class Check:
 
 _HOSTS = ("hosts",)
 _SWITCH = ("image", "switch")
+_SEVERAL = "nodes"
 CHECKS: tuple[Check, ...] = (
     Check("nodes-ready", "every host that should be a node is one, and is Ready", nodes_ready.run),
     Check("system-pods-ready", "every pod of kube-system runs and is ready", system_pods_ready.run, needs=("kubeadm",)),
@@ -173,13 +176,27 @@ CHECKS: tuple[Check, ...] = (
         in_up=False,
         needs=_SWITCH,
     ),
+    Check(
+        "macvlan-across-nodes",
+        "a pod on each node hears the source host, and the others, by macvlan",
+        macvlan_across_nodes.run,
+        "nodes",
+        needs=(*_HOSTS, _SEVERAL),
+    ),
+    Check(
+        "namespace-across-nodes",
+        "pods of an enabled namespace hear each other on one node and on others, and nobody else hears them",
+        namespace_across_nodes.run,
+        "nodes",
+        needs=(*_SWITCH, _SEVERAL, "across"),
+    ),
 )
 
 
-def select(names: Sequence[str], *, every: bool = False) -> list[Check]:
+def select(names: Sequence[str], *, every: bool = False, several: bool = False) -> list[Check]:
     """The checks and those of the groups `names`, in the registry's order; those of `up`, or all, if there are none.
 
-    Raises InputError or Problems.
+    Those of `up` in a cluster with `several` nodes are more than those of a single one. Raises InputError or Problems.
     """
     known = [*(check.name for check in CHECKS), *GROUPS]
     unknown: list[McastlabError] = [_unknown(name, known) for name in dict.fromkeys(names) if name not in known]
@@ -189,7 +206,7 @@ def select(names: Sequence[str], *, every: bool = False) -> list[Check]:
         raise Problems(unknown)
     if names:
         return [check for check in CHECKS if check.name in names or check.group in names]
-    return [check for check in CHECKS if every or check.in_up]
+    return [check for check in CHECKS if every or (check.in_up and (several or _SEVERAL not in check.needs))]
 
 
 def _unknown(name: str, known: Sequence[str]) -> InputError:

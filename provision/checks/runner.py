@@ -32,7 +32,8 @@ class CheckRun:
 
     @classmethod
     def begin(cls, names: Sequence[str], context: Target, *, every: bool = False) -> CheckRun:
-        return cls(select(names, every=every), Testbed(context))
+        testbed = Testbed(context)
+        return cls(select(names, every=every, several=len(testbed.nodes) > 1), testbed)
 
     @property
     def pods_running(self) -> bool:

@@ -71,7 +71,7 @@ def gather(run: Run) -> dict[str, Any]:
 def _attachments(lab: Lab, machines: Sequence[Machine]) -> dict[str, Any]:
     """How many pods have all interfaces that they asked for, and which lack what."""
     with Remotes(machines) as remotes:
-        found = attachments.look(remotes.get(lab.control_plane.name))
+        found = attachments.look_everywhere([remotes.get(host.name) for host in lab.nodes])
     broken = [{"pod": pod.name, "faults": "; ".join(pod.faults)} for pod in found.broken]
     return {"whole": len(found.whole), "broken": broken}
 

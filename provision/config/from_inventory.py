@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from provision.core.errors import CommandError, InputError, Problems
 from provision.core.run import run
 from provision.core.text import named
 
-GROUPS = {"control_plane": "control-plane", "sources": "source"}
+GROUPS = {"control_plane": "control-plane", "workers": "worker", "sources": "source"}
 _TIMEOUT_SECONDS = 60
 # Ansible's variable and our key of hosts[].ssh; the older names are Ansible's own.
 _CONNECTION = {
@@ -103,7 +104,7 @@ def _listed(place: Path, name: str) -> dict[str, Any]:
 
 
 def _insist_on_groups(name: str, content: Mapping[str, Any], members: Mapping[str, list[str]]) -> None:
-    missing = [f"'{group}'" for group, hosts in members.items() if not hosts]
+    missing = [f"'{group}'" for group, hosts in members.items() if not hosts and group != "workers"]
     if missing:
         there = named(group for group in content if group not in {"_meta", "all", "ungrouped"}) or "none"
         raise InputError(
@@ -118,12 +119,13 @@ def _insist_on_groups(name: str, content: Mapping[str, Any], members: Mapping[st
             where=name,
             remedy="Leave one of them in it",
         )
-    if twice := sorted({*members["control_plane"]} & {*members["sources"]}):
-        raise InputError(
-            "The host is in both groups, 'control_plane' and 'sources'",
-            where=f"{name}: host '{twice[0]}'",
-            remedy="Take it out of one of them: a host cannot send to its own macvlan pods",
-        )
+    for one, other in combinations(GROUPS, 2):
+        if twice := sorted({*members[one]} & {*members[other]}):
+            raise InputError(
+                f"The host is in both groups, '{one}' and '{other}'",
+                where=f"{name}: host '{twice[0]}'",
+                remedy="Take it out of one of them: a host has one role, and cannot send to its own macvlan pods",
+            )
 
 
 def _wrong(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -54,14 +54,20 @@ class Ssh(Model):
 
 class Host(Model):
     name: HostName = Field(description="The host's name, and its node's in the cluster.")
-    role: Literal["control-plane", "source"] = Field(
-        description="control-plane: the Kubernetes node, exactly one. source: sends multicast, at least one."
+    role: Literal["control-plane", "worker", "source"] = Field(
+        description="control-plane: the first Kubernetes node, exactly one. worker: a further node."
+        " source: sends multicast, at least one."
     )
     address: V4Address = Field(description="IPv4 address on the multicast LAN, in lan.subnet.")
     address6: V6Address | None = Field(
         None, description="IPv6 address on the multicast LAN, in lan.subnet6; needed when ip_families has ipv6."
     )
     ssh: HostSsh | None = Field(None, description="How it is reached, where that differs from the lab's `ssh`.")
+
+    @property
+    def carries_pods(self) -> bool:
+        """Whether it is a node of the cluster."""
+        return self.role != "source"
 
 
 class Lan(Model):
@@ -129,6 +135,9 @@ class Multicast(Model):
     memberships: Memberships = Field(
         description="IPv4 groups that one socket of a pod can be a member of, on all its interfaces together."
     )
+    across_lan: StrictBool = Field(
+        description="Whether pods' multicast crosses nodes over the LAN, where nodes have no network of their own."
+    )
 
 
 class Checks(Model):
@@ -184,6 +193,15 @@ class Lab(Model):
     @property
     def control_plane(self) -> Host:
         return next(host for host in self.hosts if host.role == "control-plane")
+
+    @property
+    def workers(self) -> tuple[Host, ...]:
+        return tuple(host for host in self.hosts if host.role == "worker")
+
+    @property
+    def nodes(self) -> tuple[Host, ...]:
+        """The hosts that are nodes of the cluster, the control plane first."""
+        return (self.control_plane, *self.workers)
 
     @property
     def sources(self) -> tuple[Host, ...]:

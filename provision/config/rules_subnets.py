@@ -47,6 +47,23 @@ def lan_subnet6(lab: Lab) -> Iterator[Fault]:
         yield Fault(("lan", "subnet6"), "'subnet6' has no value, and ip_families has 'ipv6'", remedy)
 
 
+def a_part_for_each_node(lab: Lab) -> Iterator[Fault]:
+    """The pods' subnets can be cut into one /24, and one /64, for each node."""
+    parts: list[tuple[str, Subnet, int]] = [("pod_subnet", lab.cluster.pod_subnet, 24)]
+    if lab.dual_stack:
+        parts.append(("pod_subnet6", lab.cluster.pod_subnet6, 64))
+    nodes = sum(host.carries_pods for host in lab.hosts)
+    for key, subnet, length in parts:
+        if (most := 2 ** (length - subnet.prefixlen)) < nodes:
+            shorter = length - (nodes - 1).bit_length()
+            yield Fault(
+                ("cluster", key),
+                f"'{key}' {subnet} has a /{length} for {most} of the lab's {nodes} nodes",
+                f"Take a prefix of /{shorter} or shorter, or fewer workers",
+                about=(("hosts",),),
+            )
+
+
 def unicast(lab: Lab) -> Iterator[Fault]:
     """Subnets hold addresses that hosts can have."""
     for path, subnet in _subnets(lab).items():
@@ -78,4 +95,10 @@ def overlaps(lab: Lab) -> Iterator[Fault]:
             yield Fault(path, problem, "Choose one that is free")
 
 
-RULES: tuple[Callable[[Lab], Iterator[Fault]], ...] = (lan_subnet6, unicast, prefixes, overlaps)
+RULES: tuple[Callable[[Lab], Iterator[Fault]], ...] = (
+    lan_subnet6,
+    unicast,
+    prefixes,
+    overlaps,
+    a_part_for_each_node,
+)

@@ -11,11 +11,11 @@ from provision.core.errors import HostError
 from provision.core.paths import BUNDLE_DIR
 from provision.hosts.connect import openssh_options
 from provision.hosts.facts import NodeFacts
-from provision.hosts.machine import Machine
+from provision.hosts.machine import Machine, Management
 from provision.networks.attacher import Attacher
 from provision.networks.tenants import policy
 
-_GROUPS = {"control-plane": "control_plane", "source": "sources"}
+_GROUPS = {"control-plane": "control_plane", "worker": "workers", "source": "sources"}
 
 
 def variables(lab: Lab, bundle: Mapping[str, Any], node: NodeFacts | None, choice: Attacher) -> dict[str, Any]:
@@ -43,6 +43,8 @@ def variables(lab: Lab, bundle: Mapping[str, Any], node: NodeFacts | None, choic
         "mcastlab_tenants": policy(lab),
         "mcastlab_multicast_group": str(lab.multicast.group),
         "mcastlab_multicast_memberships": lab.multicast.memberships,
+        "mcastlab_control_plane": lab.control_plane.name,
+        "mcastlab_nodes": [host.name for host in lab.nodes],
         "mcastlab_hosts": [
             {"name": host.name, "role": host.role, "address": str(host.address), "address6": _address6(lab, host)}
             for host in lab.hosts
@@ -50,9 +52,17 @@ def variables(lab: Lab, bundle: Mapping[str, Any], node: NodeFacts | None, choic
     }
 
 
-def host_variables(lab: Lab, host: Host) -> dict[str, Any]:
-    """The variables of one host."""
-    return {"mcastlab_address": str(host.address), "mcastlab_address6": _address6(lab, host)}
+def host_variables(lab: Lab, host: Host, management: Management | None = None) -> dict[str, Any]:
+    """The variables of one host. Without a network of management the LAN is where nodes have their addresses."""
+    lan = Management(lab.lan.interface, str(host.address), _address6(lab, host))
+    place = management or lan
+    return {
+        "mcastlab_address": lan.address,
+        "mcastlab_address6": lan.address6,
+        "mcastlab_management_interface": place.interface,
+        "mcastlab_management_address": place.address,
+        "mcastlab_management_address6": place.address6,
+    }
 
 
 def inventory(
@@ -68,12 +78,12 @@ def inventory(
     `bundle_source` is the bundle's folder here, where hosts do not have it and get a copy.
     Raises HostError when a host of the lab has no machine: Ansible would look its name up elsewhere.
     """
-    endpoints = {machine.name: _endpoint(machine) for machine in machines}
-    if missing := [f"'{host.name}'" for host in lab.hosts if host.name not in endpoints]:
+    known = {machine.name: machine for machine in machines}
+    if missing := [f"'{host.name}'" for host in lab.hosts if host.name not in known]:
         raise HostError(
             f"No machine runs for host {', '.join(missing)} of lab '{lab.name}'", remedy="Run `mcastlab up`"
         )
-    made = _whole(lab, endpoints, bundle, node, choice)
+    made = _whole(lab, known, bundle, node, choice)
     if bundle_source:
         made["all"]["vars"]["mcastlab_bundle_source"] = bundle_source
     return made
@@ -86,15 +96,23 @@ def preview(lab: Lab, bundle: Mapping[str, Any], node: NodeFacts | None, choice:
 
 def _whole(
     lab: Lab,
-    endpoints: Mapping[str, dict[str, Any]],
+    machines: Mapping[str, Machine],
     bundle: Mapping[str, Any],
     node: NodeFacts | None,
     choice: Attacher,
 ) -> dict[str, Any]:
     groups: dict[str, dict[str, Any]] = {group: {"hosts": {}} for group in _GROUPS.values()}
     for host in lab.hosts:
-        groups[_GROUPS[host.role]]["hosts"][host.name] = {**endpoints.get(host.name, {}), **host_variables(lab, host)}
-    return {"all": {"vars": variables(lab, bundle, node, choice), "children": groups}}
+        machine = machines.get(host.name)
+        values = (
+            {**_endpoint(machine), **host_variables(lab, host, machine.management)}
+            if machine
+            else host_variables(lab, host)
+        )
+        groups[_GROUPS[host.role]]["hosts"][host.name] = values
+    first = groups["control_plane"]["hosts"][lab.control_plane.name]
+    given = {**variables(lab, bundle, node, choice), "mcastlab_api_address": first["mcastlab_management_address"]}
+    return {"all": {"vars": given, "children": groups}}
 
 
 def _endpoint(machine: Machine) -> dict[str, Any]:

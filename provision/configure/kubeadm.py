@@ -24,7 +24,7 @@ def kubeadm(lab: Lab, bundle: Values, node: NodeFacts | None, choice: Attacher) 
     role, given = ROOT / "roles" / "kubernetes", ROOT / "playbooks" / "group_vars" / "all.yml"
     host = lab.control_plane
     values = {**variables(lab, bundle, node, choice), **host_variables(lab, host)}
-    values |= {"inventory_hostname": host.name, "group_names": ["control_plane"]}
+    values |= {"inventory_hostname": host.name, "mcastlab_api_address": values["mcastlab_management_address"]}
     values |= evaluate({k: v for k, v in _yaml_file(given).items() if k.startswith("kubernetes_")}, values, given)
     defaults = role / "defaults" / "main.yml"
     values |= evaluate(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from provision.core.errors import HostError
@@ -30,6 +32,14 @@ class Attachments:
 
     whole: tuple[str, ...]
     broken: tuple[BrokenPod, ...]
+
+
+def look_everywhere(nodes: Sequence[Remote]) -> Attachments:
+    """The same of several nodes at once, as one; raises HostError where nobody can look on one of them."""
+    with ThreadPoolExecutor(len(nodes)) as looking:
+        found = list(looking.map(look, nodes))
+    whole = (pod for one in found for pod in one.whole)
+    return Attachments(tuple(whole), tuple(pod for one in found for pod in one.broken))
 
 
 def look(node: Remote) -> Attachments:

@@ -57,6 +57,12 @@ def multicast_texts(lab: Lab) -> list[str]:
             {"name": network.name, "namespaces": list(network.namespaces), "spec": loaded([text])[0]["spec"]}
             for network, text in ((network, network_text(network, "default")) for network in lab.networks)
         ],
+        # The last address of the pods: a bridge that has another one of them takes it for a querier that lost.
+        "across": {
+            "lans": [str(lab.lan.subnet)],
+            "over_lan": lab.multicast.across_lan,
+            "crossing": str(cluster.pod_subnet[-2]),
+        },
         "node_groups": [str(group) for group in lab.multicast.node_groups],
     }
     return [render_file(TEMPLATES / name, values) for name in ("cluster-network.yml.j2", "multicast-networks.yml.j2")]

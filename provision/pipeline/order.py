@@ -9,6 +9,7 @@ from provision.pipeline.run import Done, Run
 from provision.pipeline.stages.artifacts import Artifacts
 from provision.pipeline.stages.checks import Checks
 from provision.pipeline.stages.configure import Configure
+from provision.pipeline.stages.departures import Departures
 from provision.pipeline.stages.machines import Machines
 from provision.pipeline.stages.namespaces import Namespaces
 from provision.pipeline.stages.networks import Networks
@@ -32,6 +33,7 @@ class Stage(Protocol):
 STAGES: tuple[Stage, ...] = (
     Preflight(),
     Artifacts(),
+    Departures(),
     Machines(),
     Configure(),
     Networks(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -62,6 +63,14 @@ class Provider(Protocol):
 
     def status(self, lab: Lab) -> list[MachineStatus]:
         """Every host of the lab, with the state it is in."""
+        ...
+
+    def left(self, lab: Lab) -> list[str]:
+        """The names of hosts that `up` made and lab.yml no longer has."""
+        ...
+
+    def remove(self, lab: Lab, names: Sequence[str]) -> None:
+        """Remove hosts that `left` named."""
         ...
 
     def down(self, lab: Lab) -> list[str]:

@@ -51,10 +51,10 @@ class CheckNamespaces:
         """Its full name; it exists then, and where it is to have multicast, that is in force."""
         return self._only_once(str(space), lambda: self._make(space))
 
-    def place(self, space: Space, name: str, *, hostname: str = "") -> PodPlace:
+    def place(self, space: Space, name: str, *, hostname: str = "", node: str = "") -> PodPlace:
         """An idle pod `name` in a space."""
         namespace = self.namespace(space)
-        return self.pod(namespace, f"{space}-{name}", hostname=hostname)
+        return self.pod(namespace, f"{space}-{name}", hostname=hostname, node=node)
 
     def places(self, spaces: Mapping[str, Space]) -> dict[str, PodPlace]:
         """An idle pod for each tag in its space, all started at once."""
@@ -62,11 +62,11 @@ class CheckNamespaces:
             futures = {tag: starting.submit(self.place, space, tag) for tag, space in spaces.items()}
             return {tag: future.result() for tag, future in futures.items()}
 
-    def pod(self, namespace: str, name: str, *, hostname: str = "") -> PodPlace:
-        """An idle pod `mcastlab-check-NAME` in any namespace."""
+    def pod(self, namespace: str, name: str, *, hostname: str = "", node: str = "") -> PodPlace:
+        """An idle pod `mcastlab-check-NAME` in any namespace, on any node."""
 
         def make() -> PodPlace:
-            return self._made.start(name, IDLE, namespace=namespace, hostname=hostname)
+            return self._made.start(name, IDLE, namespace=namespace, hostname=hostname, node=node)
 
         return self._only_once(f"{namespace}/{name}", make)
 

@@ -46,14 +46,17 @@ class HostPlace:
 
 @dataclass(frozen=True)
 class PodPlace:
+    """`node` is where the pod was put, empty where that was left open or is always the same."""
+
     pods: Pods
     namespace: str
     name: str
     interface: str
+    node: str = ""
 
     @property
     def label(self) -> str:
-        return f"pod '{self.namespace}/{self.name}'"
+        return f"pod '{self.namespace}/{self.name}'" + (f" on node '{self.node}'" if self.node else "")
 
     def run(self, argv: Sequence[str], timeout: float, check: bool = True) -> Completed:
         return self.pods.exec(self.namespace, self.name, argv, timeout, check)

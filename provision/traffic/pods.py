@@ -49,11 +49,13 @@ class CheckPods:
         host_network: bool = False,
         namespace: str = "",
         hostname: str = "",
+        node: str = "",
     ) -> PodPlace:
-        """Start `mcastlab-check-NAME` and wait until it runs: on the control plane, or anywhere in a foreign cluster.
+        """Start `mcastlab-check-NAME` and wait until it runs.
 
-        It is in `namespace`, or in the first network's. `attach` gives it that network as interface eth1; with
-        `host_network` it has its node's interfaces.
+        It is on `node`, else on the control plane of a lab, or anywhere in a foreign cluster; and in `namespace`, or in
+        the first network's. `attach` gives it that network as interface eth1; with `host_network` it has its node's
+        interfaces.
         """
         if not self._lab.networks:
             raise HostError(
@@ -61,6 +63,8 @@ class CheckPods:
             )
         attach = attach and not host_network and not namespace
         manifest = self._manifest(name, command, attach=attach, host_network=host_network)
+        if node:
+            manifest["spec"]["nodeName"] = node
         manifest["metadata"]["namespace"] = namespace or manifest["metadata"]["namespace"]
         if hostname:
             manifest["spec"]["hostname"] = hostname
@@ -77,7 +81,7 @@ class CheckPods:
             with self._lock:
                 self._starting -= 1
         interface = self._lab.lan.interface if host_network else POD_INTERFACE if attach else PRIMARY_INTERFACE
-        return PodPlace(self._pods, namespace, full_name, interface)
+        return PodPlace(self._pods, namespace, full_name, interface, node)
 
     @property
     def all_running(self) -> bool:

@@ -16,6 +16,7 @@ from provision.core.errors import HostError
 from provision.core.typed import Typed
 from provision.hosts.facts import emulated
 from provision.hosts.remote import Remotes
+from provision.multicast.backends import lab
 from provision.multicast.detect import Detection, detect, wait_until_detected
 from provision.traffic.bystander import Bystander, listen_argv
 from provision.traffic.iperf import DEFAULT_PORT
@@ -42,6 +43,10 @@ _POLICY_STREAMS = (
     "mld",
     "ssm",
     "ssm6",
+    "macvlan-across-nodes",
+    "macvlan-across-nodes6",
+    "namespace-across-nodes",
+    "namespace-across-nodes6",
 )
 _POLICY_PORT = 7001
 BRIDGE = "cni0"  # the pod network's on a node of a lab
@@ -101,7 +106,8 @@ class Testbed:
         """The group and port of a check of the switch; `ssm` and `mld` have groups of their families' ranges."""
         index = _POLICY_STREAMS.index(check)
         groups = {"ssm": "232.77.0.1", "ssm6": "ff3e::4d43:1", "mld": "ff1e::4d43:1"}
-        return Flow(groups.get(check, f"239.77.0.{index + 1}"), _POLICY_PORT + index)
+        usual = f"ff1e::4d43:{index + 1}" if check.endswith("6") else f"239.77.0.{index + 1}"
+        return Flow(groups.get(check, usual), _POLICY_PORT + index)
 
     def found(self) -> Detection:
         """What switches multicast by namespace here; of a lab that was made a moment ago, once its agents run."""
@@ -115,6 +121,13 @@ class Testbed:
         """Whether the node's processors are; that of a foreign cluster is not asked."""
         return not self.foreign and emulated(self.remotes.get(self.lab.control_plane.name))
 
+    @cached_property
+    def nodes(self) -> list[str]:
+        """The names of the cluster's nodes, a lab's control plane first; of a foreign one those that are ready."""
+        if self.foreign:
+            return [node.name for node in self.kube.nodes() if node.ready]
+        return [host.name for host in self.lab.nodes]
+
     def lacks(self, needs: Sequence[str]) -> str:
         """Why a check that needs all of these cannot be made here; empty where it can.
 
@@ -122,6 +135,10 @@ class Testbed:
         """
         for need in needs:
             if need == "switch" and (reason := self._no_switch()):
+                return reason
+            if need == "nodes" and len(self.nodes) < 2:
+                return "The cluster has one node" if self.nodes else "The cluster has no node that is ready"
+            if need == "across" and self.found().name == lab.BACKEND.name and (reason := lab.apart(self.kube)):
                 return reason
             if not self.foreign:
                 continue

@@ -1,7 +1,8 @@
-// Multicast within namespaces, judged at the ports of the pods' bridge: four programs for tc (clsact, direct action).
+// Multicast within namespaces, judged at the ports of the pods' bridge: six programs for tc (clsact, direct action).
 //
-//   from_pod   a port's ingress: what its pod may send        from_node  the bridge's egress: what the node may send
-//   to_pod     a port's egress: what its pod may hear         to_node    the bridge's ingress: what the node may hear
+//   from_pod     a port's ingress: what its pod may send        from_node  the bridge's egress: what the node may send
+//   to_pod       a port's egress: what its pod may hear         to_node    the bridge's ingress: what the node may hear
+//   from_tunnel  and to_tunnel: the same at the port of a namespace's tunnel to the other nodes
 //
 // A frame is judged by its own octets and by the port it came in by, never by what the kernel believes it to be. Nothing
 // is written into it: at a receiver's port, `ingress_ifindex` still is the sender's port. Each program either drops a
@@ -24,6 +25,10 @@
 static void *(*const lookup)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
 static __u64 (*const now)(void) = (void *)BPF_FUNC_ktime_get_ns;
 static long (*const load)(const struct __sk_buff *, __u32 at, void *to, __u32 length) = (void *)BPF_FUNC_skb_load_bytes;
+static long (*const store)(struct __sk_buff *, __u32 at, const void *from, __u32 length, __u64 flags) = (void *)BPF_FUNC_skb_store_bytes;
+static long (*const ip_sum)(struct __sk_buff *, __u32 at, __u64 old, __u64 new, __u64 size) = (void *)BPF_FUNC_l3_csum_replace;
+static long (*const icmp_sum)(struct __sk_buff *, __u32 at, __u64 old, __u64 new, __u64 flags) = (void *)BPF_FUNC_l4_csum_replace;
+static __s64 (*const difference)(__be32 *old, __u32 size, __be32 *new, __u32 new_size, __wsum seed) = (void *)BPF_FUNC_csum_diff;
 
 // ---------------------------------------------------------------- maps: ../tables.py packs and reads the same
 
@@ -33,7 +38,8 @@ struct port {          // written by the agent; without one a port is closed for
 	__u64 space;   // the number of its namespace
 	__u8 mac[6];
 	__u8 enabled;
-	__u8 pad;
+	__u8 tunnel;   // to the other nodes; then v4 is this node's subnet of pods and its mask, v6[0] begins with the IPv6
+	               // one (/64), and v6[1] is the address from which the bridges' questions cross
 	__u32 slot;    // its counters
 	__u32 v4[2];   // addresses that are not used are zero
 	__u32 v6[4][4];
@@ -443,6 +449,8 @@ SEC("tc.to_pod") int to_pod(struct __sk_buff *skb)
 		return discovery_group(&f) ? GO_ON : TC_ACT_SHOT;
 	if (by_node && (f.kind == QUERY || (f.kind == ROUTING && f.protocol == IPPROTO_ICMPV6)))
 		return GO_ON;
+	if (one_space && sender->tunnel && f.kind == QUERY)
+		return GO_ON;  // another node's bridge asks the pods of this namespace
 	if (f.kind != DATA)
 		return TC_ACT_SHOT;  // reports are the bridge's to read
 	if ((one_space && port->enabled && sender->enabled) || (by_node && port && port->enabled && is_shared(&f)) || is_lifted(&f)) {
@@ -488,6 +496,92 @@ SEC("tc.from_node") int from_node(struct __sk_buff *skb)
 SEC("tc.to_node") int to_node(struct __sk_buff *skb)
 {
 	return judge_node(skb, 0);
+}
+
+// ---------------------------------------------------------------- between nodes
+
+// Questions have to cross, or a member that leaves takes the group from the others behind the same tunnel. From the highest
+// address there is they are answered, and the other bridge goes on asking, too: in an election that address loses.
+INLINE struct address loser6(void)
+{
+	return (struct address){{BE32(0xfe800000), 0, ~0u, ~0u}};
+}
+
+INLINE int by_loser(const struct port *tunnel, const struct frame *f)
+{
+	struct address loser = loser6();
+	return f->ip == 4 ? f->source.word[3] == tunnel->v6[1][3] : same6(f->source.word, loser.word);
+}
+
+INLINE int of_this_node(const struct port *tunnel, const struct frame *f)
+{
+	const __u32 *s = f->source.word;
+	return f->ip == 4 ? (s[3] & tunnel->v4[1]) == tunnel->v4[0] : s[0] == tunnel->v6[0][0] && s[1] == tunnel->v6[0][1];
+}
+
+INLINE int ask_the_others(struct __sk_buff *skb, const struct port *tunnel, const struct frame *f)
+{
+	struct address old = f->source, new = loser6();
+	if (f->ip == 4) {
+		new.word[3] = tunnel->v6[1][3];
+		ip_sum(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, check), old.word[3], new.word[3], 4);
+		store(skb, ETH_HLEN + __builtin_offsetof(struct iphdr, saddr), &new.word[3], 4, 0);
+	} else {
+		icmp_sum(skb, f->at + 2, 0, difference(old.word, 16, new.word, 16, 0), BPF_F_PSEUDO_HDR);
+		store(skb, ETH_HLEN + __builtin_offsetof(struct ipv6hdr, saddr), &new, 16, 0);
+	}
+	return GO_ON;
+}
+
+// What pods of this namespace said elsewhere was judged at their own ports. Here it is seen to that nothing else comes, and
+// nothing in the name of a pod or a bridge of this node.
+SEC("tc.from_tunnel") int from_tunnel(struct __sk_buff *skb)
+{
+	struct frame f;
+	struct ethhdr eth __attribute__((aligned(8)));
+	struct port *tunnel = find(skb->ifindex);
+	__u32 slot = tunnel ? tunnel->slot : UNBOUND;
+	if (!tunnel || !tunnel->tunnel || !tunnel->enabled)
+		return REFUSE(slot, off);
+	if (load(skb, 0, &eth, sizeof eth) < 0)
+		return REFUSE(slot, not_allowed);
+	read_frame(&f, skb, &eth);
+	if (f.kind == BROKEN || !f.ip || !f.group || !(eth.h_dest[0] & 1) || f.broadcast)
+		return REFUSE(slot, not_allowed);
+	if (f.kind == DISCOVERY || f.kind == ROUTING || (f.kind == QUERY && !by_loser(tunnel, &f)))
+		return REFUSE(slot, control);
+	if (owner_of(&eth) || (f.kind != QUERY && of_this_node(tunnel, &f)) || (f.kind == DATA && no_address(&f)))
+		return REFUSE(slot, forged);
+	if (f.kind == DATA)
+		COUNT(slot, received);
+	return GO_ON;
+}
+
+SEC("tc.to_tunnel") int to_tunnel(struct __sk_buff *skb)
+{
+	struct frame f;
+	struct ethhdr eth __attribute__((aligned(8)));
+	__u32 from = skb->ingress_ifindex, *owner;
+	struct port *tunnel = find(skb->ifindex), *sender;
+	if (!tunnel || !tunnel->tunnel || !tunnel->enabled || load(skb, 0, &eth, sizeof eth) < 0)
+		return TC_ACT_SHOT;
+	read_frame(&f, skb, &eth);
+	if (f.kind == BROKEN || !f.ip || !f.group || !(eth.h_dest[0] & 1))
+		return TC_ACT_SHOT;
+	if (!from && (owner = owner_of(&eth)))
+		from = *owner;
+	sender = from ? find(from) : 0;
+	if (f.kind == QUERY && !sender && !skb->ingress_ifindex)
+		return ask_the_others(skb, tunnel, &f);
+	if (sender && !sender->tunnel && sender->enabled && sender->space == tunnel->space) {
+		if (f.kind == REPORT)
+			return GO_ON;
+		if (f.kind == DATA) {
+			COUNT(tunnel->slot, delivered);
+			return GO_ON;
+		}
+	}
+	return TC_ACT_SHOT;
 }
 
 char terms[] SEC("license") = "Apache-2.0";

@@ -9,7 +9,7 @@ from provision.traffic.testbed import Testbed
 
 def run(testbed: Testbed) -> Outcome:
     testbed.bystander().result()  # at least this pod has asked for one
-    found = attachments.look(testbed.remotes.get(testbed.lab.control_plane.name))
+    found = attachments.look_everywhere([testbed.remotes.get(host.name) for host in testbed.lab.nodes])
     figures = (Figure("whole", len(found.whole), "pods"), Figure("broken", len(found.broken), "pods"))
     if found.broken:
         return failed("; ".join(str(pod) for pod in found.broken), *figures)

@@ -110,6 +110,12 @@ def read_policy(kube: Kube) -> Policy:
     return Policy(found["metadata"].get("generation", 0), frozenset(item["name"] for item in listed))
 
 
+def apart(kube: Kube) -> str:
+    """Why multicast does not cross this lab's nodes; empty where it does, or where there is one node."""
+    found = kube.find(POLICY) or {}
+    return str(found.get("spec", {}).get("across", {}).get("apart", ""))
+
+
 def statuses(kube: Kube) -> dict[str, Object]:
     """What the agents report of their nodes, by node; empty of one that has not reported yet."""
     return {item["metadata"]["name"]: item.get("status") or {} for item in kube.items(NODES)}

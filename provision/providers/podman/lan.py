@@ -17,6 +17,7 @@ from provision.core.run import as_root, run
 from provision.providers.podman.cli import Podman, bridge_name, mac_address
 
 ANNOTATION = "mcastlab.lan"
+MANAGEMENT_MTU = 1600
 _SCRIPT = ROOT / "agents" / "lanport" / "lanport.py"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HOOK_SECONDS = 20
@@ -25,6 +26,9 @@ _HOOK_SECONDS = 20
 def network_args(lab: Lab, kind: str, label: str) -> list[str]:
     """What `podman network create` is given for the lab's network of kind `mgmt` or `lan`."""
     args = ["--disable-dns", "--label", f"{label}={lab.name}"]
+    if kind == "mgmt":
+        # What carries pods' datagrams to other nodes adds up to 70 octets to each (RFC 7348, with IPv6 inside and out).
+        args += ["--opt", f"mtu={MANAGEMENT_MTU}", *(["--ipv6"] if lab.dual_stack else [])]
     if kind == "lan":
         args += ["--internal", "--subnet", str(lab.lan.subnet)]
         if lab.lan.subnet6 and lab.dual_stack:

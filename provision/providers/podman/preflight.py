@@ -22,6 +22,7 @@ from provision.providers.podman.cli import Podman
 Probe = Callable[[], Iterable[McastlabError]]
 
 _MEMORY_GIB = 3.0
+_WORKER_GIB = 1.0  # a node that carries no control plane
 _DISK_GIB = 8.0
 _NF_CALL = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 # netavark runs iptables, and without it says no more than "No such file or directory".
@@ -143,11 +144,13 @@ def available_gib() -> float:
 
 
 def _room(lab: Lab) -> Iterable[McastlabError]:
-    free = available_gib()
-    if free < _MEMORY_GIB:
+    free, needed = available_gib(), _MEMORY_GIB + _WORKER_GIB * len(lab.workers)
+    if free < needed:
+        fits = int((free - _MEMORY_GIB) // _WORKER_GIB)
+        fewer = f"Leave no more than {fits} workers in lab.yml, or end something" if fits > 0 else "End something"
         yield HostError(
-            f"{free:.1f} GiB of memory are available, the lab '{lab.name}' needs {_MEMORY_GIB:.0f}",
-            remedy="End something, or `mcastlab down --lab FILE` with another lab's file",
+            f"{free:.1f} GiB of memory are available, the lab '{lab.name}' needs {needed:.0f}",
+            remedy=f"{fewer}, or `mcastlab down --lab FILE` with another lab's file",
         )
     place = next(parent for parent in [cache_dir(), *cache_dir().parents] if parent.exists())
     room = shutil.disk_usage(place).free / 2**30

@@ -1,11 +1,11 @@
-"""Systemd containers by Podman as hosts: eth0 for management, eth1 on the multicast LAN."""
+"""Systemd containers by Podman as hosts: one interface for management, one on the multicast LAN."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,8 @@ from provision.providers.podman.cli import Podman, bridge_name, mac_address
 from provision.providers.podman.image import NodeImage
 from provision.providers.podman.keys import hand_over, make_key
 from provision.providers.podman.lan import ANNOTATION, LanPorts, network_args, set_snooping
+from provision.providers.podman.places import ManagementNetwork, numbers
 from provision.providers.podman.preflight import problems
-
-_FIRST_ADDRESS = 11  # of the management network, as on the LAN
 
 # With cgroup version 1, Podman puts this machine's whole systemd hierarchy over the container's own part of it, and the
 # systemd of every node would take the root of it for its own and remove the others' groups. Below lies the right one.
@@ -63,8 +62,9 @@ class PodmanProvider:
         known = self.containers(lab)
         self._ports.describe(lab, self.container)
 
-        new_node = self.container(lab.control_plane) not in known
-        image = self._image(node_image, bundle, report) if self.prepared and new_node else None
+        places = self._places(lab, known)
+        new_nodes = [host for host in lab.nodes if self.container(host) not in known]
+        image = self._image(node_image, bundle, report) if self.prepared and new_nodes else None
 
         public = read_whole(self.state.key.with_suffix(".pub"), "Remove it: `mcastlab up` makes the lab another key")
 
@@ -72,7 +72,8 @@ class PodmanProvider:
             report(f"Host '{host.name}' is starting")
             found = known.get(self.container(host))
             if found is None:
-                self._make_container(lab, host, node_image, bundle, image if host == lab.control_plane else None)
+                own = image if host.carries_pods else None
+                self._make_container(lab, host, places[host.name], node_image, bundle, own)
             else:
                 self._ensure_running(lab, host, found, bundle)
             return hand_over(self.podman, self.container(host), public)
@@ -81,7 +82,7 @@ class PodmanProvider:
             keys = list(pool.map(start, lab.hosts))
         set_snooping(bridge_name(f"{self.prefix}-lan"), lab.lan)
         self._ports.guard([self.container(host) for host in lab.hosts], known)
-        machines = [self._machine(lab, host) for host in lab.hosts]
+        machines = [self._machine(host, places[host.name]) for host in lab.hosts]
         pins = [f"{machine.address} {key}\n" for machine, key in zip(machines, keys, strict=True)]
         write_whole(self.state.known_hosts, "".join(pins))
         return machines
@@ -91,12 +92,23 @@ class PodmanProvider:
 
     def status(self, lab: Lab) -> list[MachineStatus]:
         found = self.containers(lab)
+        running = [host for host in lab.hosts if found.get(self.container(host), {}).get("State") == "running"]
+        places = self._places(lab, found) if running else {}
         rows = []
         for host in lab.hosts:
             item = found.get(self.container(host), {"State": "absent", "Status": ""})
-            machine = self._machine(lab, host) if item["State"] == "running" else None
+            machine = self._machine(host, places[host.name]) if host in running else None
             rows.append(MachineStatus(host.name, item["State"], item["Status"], machine))
         return rows
+
+    def left(self, lab: Lab) -> list[str]:
+        mine = {self.container(host) for host in lab.hosts}
+        return [name.removeprefix(f"{self.prefix}-") for name in sorted({*self.containers(lab)} - mine)]
+
+    def remove(self, lab: Lab, names: Sequence[str]) -> None:
+        containers = [f"{self.prefix}-{name}" for name in names]
+        self.podman.remove_containers(containers)
+        self.podman.run(["volume", "rm", "--force", *(f"{name}-containerd" for name in containers)], timeout=120)
 
     def down(self, lab: Lab) -> list[str]:
         self.containers(lab)  # refuses a lab of another folder
@@ -167,14 +179,16 @@ class PodmanProvider:
     def _image(self, base: str, bundle: Path, report: Say) -> NodeImage:
         return podman_image.ensure(self.image_maker(self.podman), base, bundle, report)
 
-    def _make_container(self, lab: Lab, host: Host, base: str, bundle: Path, image: NodeImage | None) -> None:
+    def _make_container(
+        self, lab: Lab, host: Host, place: int, base: str, bundle: Path, image: NodeImage | None
+    ) -> None:
         """With `image` from that and its volume, else from the image `base` and an empty volume."""
         volume = self.volume(host)
         self.podman.run(["volume", "rm", "--force", volume])  # of a run that was killed before it came to the container
         self.podman.run(["volume", "create", "--label", f"{label.LAB}={lab.name}", volume])
         if image:
             podman_image.seed(self.podman, image, volume)
-        self.podman.run(self._run_args(lab, host, image.image if image else base, bundle), timeout=120)
+        self.podman.run(self._run_args(lab, host, place, image.image if image else base, bundle), timeout=120)
 
     def _ensure_running(self, lab: Lab, host: Host, found: dict[str, Any], bundle: Path) -> None:
         settings = _settings(lab, host)
@@ -194,21 +208,22 @@ class PodmanProvider:
         elif found["State"] != "running":
             self.podman.run(["start", self.container(host)], timeout=120)
 
-    def _run_args(self, lab: Lab, host: Host, image: str, bundle: Path) -> list[str]:
+    def _run_args(self, lab: Lab, host: Host, place: int, image: str, bundle: Path) -> list[str]:
         name = self.container(host)
         lan = f"{self.prefix}-lan:interface_name={lab.lan.interface},ip={host.address},mac={mac_address(name, 'lan')}"
         if lab.dual_stack and host.address6:
             lan += f",ip6={host.address6}"
         labels = {label.LAB: lab.name, label.FOLDER: str(self.state.path), label.SETTINGS: _settings(lab, host)}
-        labels[label.BUNDLE] = bundle.name
+        labels |= {label.BUNDLE: bundle.name, label.PLACE: str(place)}
         args = ["run", "-d", "--name", name, "--hostname", host.name, "--privileged", "--systemd=always"]
         # Without a cgroup namespace kubelet sees the paths of this machine; the default of 2048 processes
         # would be shared by every pod of the node.
         args += ["--cgroupns=private", "--pids-limit=-1"]
         args += [f"--label={key}={value}" for key, value in labels.items()]
         args.append(f"--annotation={ANNOTATION}={self._ports.file(name)}")
-        management = f"{self.prefix}-mgmt:interface_name=eth0,ip={self._machine(lab, host).address}"
-        management += f",mac={mac_address(name, 'mgmt')}"
+        own = self._management.at(place)
+        management = f"{self.prefix}-mgmt:interface_name={own.interface},ip={own.address}"
+        management += f",mac={mac_address(name, 'mgmt')}" + (f",ip6={own.address6}" if own.address6 else "")
         args += ["--network", management, "--network", lan]
         # Podman writes /etc/hosts anew at every start.
         args += [f"--add-host={other.name}:{other.address}" for other in lab.hosts if other != host]
@@ -220,19 +235,23 @@ class PodmanProvider:
         return [*args, image, *init]
 
     @cached_property
-    def _management_subnet(self) -> IPv4Network:
-        described = json.loads(self.podman.run(["network", "inspect", f"{self.prefix}-mgmt"]).stdout)
-        return IPv4Network(described[0]["subnets"][0]["subnet"])
+    def _management(self) -> ManagementNetwork:
+        return ManagementNetwork(self.podman, f"{self.prefix}-mgmt")
 
-    def _machine(self, lab: Lab, host: Host) -> Machine:
+    def _places(self, lab: Lab, known: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+        return numbers(lab.hosts, {name.removeprefix(f"{self.prefix}-"): item for name, item in known.items()})
+
+    def _machine(self, host: Host, place: int) -> Machine:
         """The SSH endpoint of `host`: its address is fixed, so that a restart cannot swap two hosts."""
-        address = self._management_subnet[_FIRST_ADDRESS + lab.hosts.index(host)]
-        return Machine(host.name, host.role, str(address), 22, "root", self.state.key, self.state.known_hosts)
+        own = self._management.at(place)
+        keys = (self.state.key, self.state.known_hosts)
+        return Machine(host.name, host.role, own.address, 22, "root", *keys, management=own)
 
 
 def _settings(lab: Lab, host: Host) -> str:
     """What a container is made with and keeps, to be compared with what lab.yml says later."""
-    return f"{host.address} {host.address6} {lab.lan.subnet} {lab.lan.subnet6} {lab.lan.interface}"
+    lan = f"{host.address} {host.address6} {lab.lan.subnet} {lab.lan.subnet6} {lab.lan.interface}"
+    return f"{host.role} {lan} {' '.join(lab.ip_families)}"
 
 
 def make(lab: Lab, directory: StateDir) -> PodmanProvider:

@@ -21,8 +21,8 @@ SYSTEMS = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
 _MACHINES = {"x86_64", "aarch64"}
 _GIB = 2**30
 # GiB by role: memory available, and free disk for bundle, images and logs.
-_MEMORY = {"control-plane": 2.0, "source": 0.25}
-_DISK = {"control-plane": 4.0, "source": 0.5}
+_MEMORY = {"control-plane": 2.0, "worker": 1.0, "source": 0.25}
+_DISK = {"control-plane": 4.0, "worker": 4.0, "source": 0.5}
 
 
 def faults(lab: Lab, host: Host, facts: Facts, where: str) -> list[McastlabError]:
@@ -48,7 +48,7 @@ def _system(facts: Facts) -> Iterator[Fault]:
 
 
 def _kernel(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
-    if host.role != "control-plane":
+    if not host.carries_pods:
         return  # a source sends, and needs no more than an interface
     for feature, detail in facts["kernel"].items():
         if detail:
@@ -58,7 +58,7 @@ def _kernel(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
 
 
 def _programs(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
-    if host.role == "control-plane" and lab.multicast.namespaces and facts["programs"]:
+    if host.carries_pods and lab.multicast.namespaces and facts["programs"]:
         what = "has a kernel that takes no programs (eBPF) at interfaces, which `multicast.namespaces` needs"
         yield what, facts["programs"], programs.REMEDY
 
@@ -116,7 +116,7 @@ def _addresses(lab: Lab, host: Host, link: Mapping[str, Any]) -> Iterator[Fault]
 def _tenants(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     """Interfaces that namespaces were given."""
     names = {link["ifname"] for link in facts["links"]}
-    for tenant in lab.tenants.namespaces if host.role == "control-plane" else ():
+    for tenant in lab.tenants.namespaces if host.carries_pods else ():
         for master in sorted({*tenant.masters} - names):
             remedy = f"Remove it from what tenants.namespaces gives '{tenant.namespace}'"
             yield f"has no interface '{master}', which namespace '{tenant.namespace}' may use", "", remedy
@@ -124,7 +124,7 @@ def _tenants(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
 
 def _networks(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     """Other bridges and networks in the place of the lab's."""
-    if host.role != "control-plane":
+    if not host.carries_pods:
         return
     names = {link["ifname"] for link in facts["links"]}
     if "cni0" in names and not facts["held"]:
@@ -144,7 +144,7 @@ def _networks(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
 
 def _firewall(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     """On the node, bridged packets will pass the ip rules: pods need it to reach services."""
-    if host.role != "control-plane":
+    if not host.carries_pods:
         return
     for drop in drops(facts["firewall"]["nft"], nf_call=True, lab_names={'"cni0"', f'"{lab.lan.interface}"'}):
         remedy = "Accept what comes in by cni0 in that chain (iifname cni0 accept), or remove what made it"
@@ -158,6 +158,8 @@ def _membership(lab: Lab, host: Host, facts: Facts) -> Iterator[Fault]:
     refusals = [tuple(refusal) for refusal in facts["refusals"]]
     for what, remedy in refusals:
         yield what, "", remedy
-    if host.role == "control-plane" and not facts["held"] and not refusals:
+    if host.carries_pods and not facts["held"] and not refusals:
         for port, use in facts["ports"].items():
+            if host.role == "worker" and use != "kubelet":
+                continue
             yield f"has port {port} taken, which is for {use}", "", f"End what listens there: `ss -ltnp sport = {port}`"

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from provision.config import Host, Lab
+from provision.config import Lab
 from provision.core.errors import HostError, McastlabError
 from provision.core.paths import ROOT
 from provision.hosts.connect import endpoint
@@ -44,17 +44,13 @@ def problems(lab: Lab, machines: Sequence[Machine]) -> list[McastlabError]:
     return [*found, *_one_machine_twice(answers)]
 
 
-def carries_pods(host: Host) -> bool:
-    return host.role == "control-plane"
-
-
 def _ask(lab: Lab, machine: Machine) -> Answer:
     try:
         with Remote(replace(machine, become=False)) as remote:
             if refused := list(_sudo(remote, machine)):
                 return Answer(machine, None, tuple(refused))
         with Remote(machine) as remote:
-            pods = "yes" if carries_pods(lab.host(machine.name)) else "no"
+            pods = "yes" if lab.host(machine.name).carries_pods else "no"
             given = [_CLAIM.read_text(), lab.name, pods, programs.SOURCE.read_text()]
             done = remote.run(["python3", "-I", "-S", "-c", _PROBE.read_text(), *given], _PROBE_SECONDS)
             return Answer(machine, json.loads(done.stdout))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,13 @@ class SshProvider:
 
         with ThreadPoolExecutor(len(lab.hosts)) as pool:
             return list(pool.map(ask, self.machines(lab)))
+
+    def left(self, lab: Lab) -> list[str]:
+        """None: hosts that lab.yml does not name are not known here, and keep what they have."""
+        return []
+
+    def remove(self, lab: Lab, names: Sequence[str]) -> None:
+        """Nothing: none has left."""
 
     def down(self, lab: Lab) -> list[str]:
         """Run the reset playbook on the hosts that this lab has.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +79,13 @@ class VagrantProvider:
             MachineStatus(host.name, _state(states, host.name), self.choice.name, machines.get(host.name))
             for host in lab.hosts
         ]
+
+    def left(self, lab: Lab) -> list[str]:
+        """None: Vagrant removes only machines that its Vagrantfile, and with it lab.yml, has."""
+        return []
+
+    def remove(self, lab: Lab, names: Sequence[str]) -> None:
+        """Nothing: none has left."""
 
     def down(self, lab: Lab) -> list[str]:
         removed = []

@@ -75,5 +75,22 @@ def frames(interface: str, count: str, *hexes: str) -> None:
             sock.send(bytes.fromhex(text))
 
 
+def questions(interface: str, seconds: str) -> None:
+    """Print, once, from which addresses general IGMP queries came within so many seconds."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+    sock.bind((interface, 0x0800))
+    found, end = set(), time.monotonic() + float(seconds)
+    while (left := end - time.monotonic()) > 0:
+        sock.settimeout(left)
+        try:
+            packet = sock.recv(2048)
+        except TimeoutError:
+            break
+        at = (packet[0] & 15) * 4
+        if packet[9] == socket.IPPROTO_IGMP and packet[at] == 0x11:
+            found.add(socket.inet_ntoa(packet[12:16]))
+    print(json.dumps(sorted(found)), flush=True)
+
+
 if __name__ == "__main__":
-    {"hear": hear, "say": say, "frames": frames}[sys.argv[1]](*sys.argv[2:])
+    {"hear": hear, "say": say, "frames": frames, "questions": questions}[sys.argv[1]](*sys.argv[2:])

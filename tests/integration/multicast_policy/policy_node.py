@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import uuid
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,11 @@ class Pod:
         return next(line.split()[-1] for line in shown.splitlines() if "eth0" in line)
 
 
+def netid(namespace: str) -> int:
+    """A number for a namespace, as its NetNamespace has one."""
+    return 10 + zlib.crc32(namespace.encode()) % 2**20
+
+
 def mac_of(pod: Pod) -> bytes:
     """The MAC address of a pod's interface."""
     return bytes.fromhex(next(i["mac"] for i in pod.result["interfaces"] if i.get("sandbox")).replace(":", ""))
@@ -150,13 +156,15 @@ def mac_of(pod: Pod) -> bytes:
 class Node:
     """Made in a moment, gone without a trace."""
 
-    def __init__(self, folder: Path, cni_bin: Path) -> None:
-        self.folder, self.cni_bin = folder, cni_bin
+    def __init__(self, folder: Path, cni_bin: Path, number: int = 0) -> None:
+        """The node with that part of the pods' subnets."""
+        self.folder, self.cni_bin, self.number = folder, cni_bin, number
         self.netns = f"mp{os.getpid()}-{next(_numbers)}"
         self.pods: list[Pod] = []
         self.started: list[Lines] = []
         self.agent: Lines | None = None
         self.generation = 0
+        self.nodes: list[tuple[str, str, tuple[str, ...]]] = []  # of the cluster, as the policy has them
         run("ip", "netns", "add", self.netns)
         self.holder = self._hold()
         self.ip("link", "set", "lo", "up")
@@ -169,15 +177,28 @@ class Node:
 
         pods = {"pod_network_cluster_subnet": "10.244.0.0/16", "pod_network_cluster_subnet6": "fd00:10:244::/56"}
         services = {"pod_network_service_subnet": "10.96.0.0/16", "pod_network_service_subnet6": "fd00:10:96::/112"}
+        own = {"pod_network_subnet": self.subnets[0], "pod_network_subnet6": self.subnets[1]}
         given = {**pods, **services}
         for part in ("defaults", "vars"):
             path = role / part / "main.yml"
             texts = {key: value for key, value in yaml.safe_load(path.read_text()).items() if "conflist" not in key}
-            given |= evaluate(texts, given, path)
+            given |= {**evaluate({**texts, **own}, given, path), **own}
         unit = render_file(role / "templates/mcastlab-bridge.service.j2", given).replace("\\\n", "")
         for line in unit.splitlines():
             if line.startswith("ExecStart="):
-                self.exec(*shlex.split(line.removeprefix("ExecStart=").removeprefix("-")))
+                words = shlex.split(line.removeprefix("ExecStart=").removeprefix("-"))
+                if words[0].endswith("nft"):
+                    self.exec("nft", "-f", "-", text=render_file(role / "templates/pod-masquerade.nft.j2", given))
+                else:
+                    self.exec(*words)
+
+    @property
+    def name(self) -> str:
+        return f"node{self.number}"
+
+    @property
+    def subnets(self) -> tuple[str, str]:
+        return f"10.244.{self.number}.0/24", f"fd00:10:244:{self.number or ''}::/64".replace(":::", "::")
 
     def _hold(self) -> subprocess.Popen[str]:
         """A process with the node's network and its own view of the places that are the same on every node."""
@@ -243,7 +264,8 @@ class Node:
 
     def start_agent(self, *namespaces: str, node_groups: tuple[str, ...] = ()) -> None:
         """The agent, with a policy in force."""
-        self.agent = Lines(self.inside(sys.executable, "-m", "tests.integration.multicast_policy.driver"))
+        driver = (sys.executable, "-m", "tests.integration.multicast_policy.driver", self.name)
+        self.agent = Lines(self.inside(*driver))
         self.started.append(self.agent)
         self.permit(*namespaces, node_groups=node_groups)
         door = self.folder / "agent.sock"
@@ -258,7 +280,9 @@ class Node:
         """Change the policy; what the agent acknowledges."""
         assert self.agent
         self.generation += 1
-        self.agent.tell({"generation": self.generation, "namespaces": namespaces, "node_groups": node_groups})
+        across = {"nodes": self.nodes, "netids": [netid(name) for name in namespaces]}
+        policy = {"generation": self.generation, "namespaces": namespaces, "node_groups": node_groups}
+        self.agent.tell(policy | across)
         while True:
             status: dict[str, Any] = self.agent.next()
             if "notes" in status:
@@ -278,7 +302,7 @@ class Node:
     def cni(self, command: str, pod: Pod) -> dict[str, Any]:
         """Run the chain; the last result."""
         ipam = {"type": "host-local", "dataDir": str(self.folder / "leases"),
-                "ranges": [[{"subnet": "10.244.0.0/24"}], [{"subnet": "fd00:10:244::/64"}]],
+                "ranges": [[{"subnet": subnet}] for subnet in self.subnets],
                 "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}  # fmt: skip
         chain: list[dict[str, Any]] = [
             {"type": "bridge", "bridge": BRIDGE, "isGateway": True, "ipMasq": False, "ipam": ipam},

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from provision.configure.inventory import inventory, preview, variables
 from provision.core.errors import HostError
 from provision.core.paths import ROOT
 from provision.hosts.facts import NodeFacts
-from provision.hosts.machine import Machine
+from provision.hosts.machine import Machine, Management
 from provision.networks.attacher import Attacher
 
 SECOND = ROOT / "tests/golden/second-lab.yml"
@@ -77,7 +78,9 @@ def test_every_variable_that_the_playbooks_use_is_there() -> None:
     made = whole(config.load(None))["all"]
     given = set(made["vars"]) | set(made["children"]["control_plane"]["hosts"]["k8s"])
     # Only where the bundle is not mounted into the nodes; the playbook asks whether it is defined.
-    assert used - given <= {"mcastlab_bundle_source", "mcastlab_hosts_json"}
+    # And what site.yml keeps of the cluster, or playbooks/group_vars makes of the inventory.
+    kept = {"mcastlab_pod_subnets", "mcastlab_several", "mcastlab_peers_json"}
+    assert used - given <= {"mcastlab_bundle_source", "mcastlab_hosts_json", *kept}
 
 
 def test_the_example_inventory_gives_what_the_playbooks_use() -> None:
@@ -133,8 +136,32 @@ def test_a_host_without_a_machine_is_an_error() -> None:
 def test_the_preview_has_all_but_the_endpoints() -> None:
     lab = config.load(None)
     full, early = whole(lab)["all"], preview(lab, BUNDLE, NODE, CHOICE)["all"]
-    assert early["vars"] == full["vars"] == variables(lab, BUNDLE, NODE, CHOICE)
+    assert early["vars"] == full["vars"]
+    assert early["vars"] == {**variables(lab, BUNDLE, NODE, CHOICE), "mcastlab_api_address": "10.0.0.11"}
     assert early["children"]["control_plane"]["hosts"]["k8s"] == {
         "mcastlab_address": "10.0.0.11",
         "mcastlab_address6": "fd00:10::11",
+        "mcastlab_management_interface": "eth1",
+        "mcastlab_management_address": "10.0.0.11",
+        "mcastlab_management_address6": "fd00:10::11",
     }
+
+
+def test_nodes_have_their_addresses_on_the_management_network_where_there_is_one() -> None:
+    lab = config.load(None)
+    own = Management("eth0", "10.89.0.11", "fd00:89::b")
+    found = [replace(machine, management=own) for machine in machines(lab)]
+    made = inventory(lab, found, BUNDLE, NODE, CHOICE)["all"]
+    node = made["children"]["control_plane"]["hosts"]["k8s"]
+    assert (node["mcastlab_address"], node["mcastlab_management_address"]) == ("10.0.0.11", "10.89.0.11")
+    assert (node["mcastlab_management_interface"], node["mcastlab_management_address6"]) == ("eth0", "fd00:89::b")
+    assert made["vars"]["mcastlab_api_address"] == "10.89.0.11"
+
+
+def test_workers_are_a_group_of_their_own() -> None:
+    lab = config.load(None)
+    worker = lab.control_plane.model_copy(update={"name": "w1", "role": "worker"})
+    several = lab.model_copy(update={"hosts": (lab.hosts[1], worker, lab.hosts[0])})
+    made = preview(several, BUNDLE, NODE, CHOICE)["all"]
+    assert [*made["children"]["workers"]["hosts"]] == ["w1"]
+    assert (made["vars"]["mcastlab_control_plane"], made["vars"]["mcastlab_nodes"]) == ("k8s", ["k8s", "w1"])

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from agents.multicast_policy.model import Policy, Port, link_local, packed
+from agents.multicast_policy.model import Node, Policy, Port, link_local, packed
 from agents.multicast_policy.tables import space
 
 PORT = Port("veth1", "c1", "green", "one", ("10.244.0.2", "fd00:10:244::2"), "0a:58:0a:f4:00:02", "uid-1")
@@ -22,8 +22,13 @@ def test_link_local_address_of_a_mac_address() -> None:
 def test_policy_of_the_object() -> None:
     spec = {"namespaces": [{"name": "b", "netid": 12, "by": []}, {"name": "a", "netid": 11, "by": []}]}
     policy = Policy.of({"metadata": {"generation": 7}, "spec": {**spec, "nodeGroups": ["239.1.1.1"]}})
-    assert policy == Policy(7, ("a", "b"), ("239.1.1.1",))
+    assert policy == Policy(7, ("a", "b"), ("239.1.1.1",), (("a", 11), ("b", 12)))
     assert Policy.of({"metadata": {"generation": 1}}) == Policy(1)
+    nodes = [{"name": "k8s", "address": "10.89.0.11", "subnets": ["10.244.0.0/24", "fd00::/64"]}]
+    across = {"nodes": nodes, "crossing": "10.244.255.254", "apart": "no network of their own"}
+    several = Policy.of({"metadata": {"generation": 2}, "spec": {"across": across}})
+    assert several.nodes == (Node("k8s", "10.89.0.11", ("10.244.0.0/24", "fd00::/64")),)
+    assert (several.crossing, several.apart) == ("10.244.255.254", "no network of their own")
 
 
 def test_a_port_has_no_more_addresses_than_its_entry_holds() -> None:

@@ -44,7 +44,7 @@ class Begun:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    lab: Any = SimpleNamespace(control_plane=SimpleNamespace(name="k8s"))
+    lab = config.load(None)
     provider: Any = None
     progress = Progress(Console(file=(tmp_path / "out").open("w"), width=100))
     return Run(lab, StateDir.of(tmp_path / "lab.yml", "mcastlab"), provider, progress)

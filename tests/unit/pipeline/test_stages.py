@@ -117,7 +117,16 @@ def test_a_plan_names_every_stage_and_runs_none(run: Run) -> None:
 
 def test_the_pipeline_is_the_designs() -> None:
     names = [stage.name for stage in pipeline.STAGES]
-    assert names == ["preflight", "artifacts", "machines", "configure", "networks", "namespaces", "checks"]
+    assert names == [
+        "preflight",
+        "artifacts",
+        "departures",
+        "machines",
+        "configure",
+        "networks",
+        "namespaces",
+        "checks",
+    ]
 
 
 def test_an_unknown_host_is_named_with_those_that_run(run: Run) -> None:

@@ -1,0 +1,1 @@
+"""Checks of what passes between nodes, one file each."""
