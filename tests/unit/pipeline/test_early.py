@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from provision import config
 from provision.checks import CLEAN_UP, Result, select
 from provision.checks.result import failed, passed
 from provision.core.errors import ChecksFailed
