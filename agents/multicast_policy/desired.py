@@ -100,8 +100,8 @@ def across(world: World) -> Object:
     found = {"nodes": nodes, "crossing": given["crossing"], "apart": ""}
     if exposed and not given["over_lan"]:
         found["apart"] = (
-            f"multicast does not cross nodes: {', '.join(exposed)} have no network but the multicast LAN, where macvlan"
-            " pods could write into the tunnels; `multicast.across_lan: true` in lab.yml allows it"
+            f"multicast does not cross nodes: the only network of {', '.join(map(repr, exposed))} is the multicast LAN,"
+            " where macvlan pods could write into the tunnels; `multicast.across_lan: true` in lab.yml allows it"
         )
     return found
 

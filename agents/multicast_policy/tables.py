@@ -86,7 +86,7 @@ class Tables:
         index, mac = wanted.bridge
         new: dict[str, dict[bytes, bytes]] = {name: {} for name in self._written}
         packed_ports = [(i, _packed_port(port), port.namespace in enabled) for i, port in wanted.ports.items()]
-        packed_tunnels = [(i, _packed_tunnel(tunnel), True) for i, tunnel in wanted.tunnels.items()]
+        packed_tunnels = [(i, packed_tunnel(tunnel), True) for i, tunnel in wanted.tunnels.items()]
         for i, content, switched_on in packed_ports + packed_tunnels:
             place, entry = _key(i % _PLACES), self._entry(i, content, switched_on)
             name, key = ("far_ports", _key(i)) if place in new["ports"] else ("ports", place)
@@ -159,7 +159,7 @@ def _packed_port(port: Port) -> bytes:
     return _PORT.pack(space(port.namespace), _octets(port.mac), 0, 0, 0, found4, found6, 0)
 
 
-def _packed_tunnel(tunnel: Tunnel) -> bytes:
+def packed_tunnel(tunnel: Tunnel) -> bytes:
     subnets = [ip_network(subnet) for subnet in tunnel.subnets]
     four = next(subnet for subnet in subnets if subnet.version == 4)
     six = next((subnet.network_address.packed for subnet in subnets if subnet.version == 6), bytes(16))

@@ -507,6 +507,15 @@ INLINE struct address loser6(void)
 	return (struct address){{BE32(0xfe800000), 0, ~0u, ~0u}};
 }
 
+// To a group by both addresses: whatever else pods of one namespace may say among each other stays on their node.
+INLINE int crosses(const struct frame *f, const struct ethhdr *eth)
+{
+	__u32 last = f->target.word[3], first = f->target.word[0];
+	return (eth->h_dest[0] & 1) && !f->broadcast &&
+	       ((f->ip == 4 && (last & BE32(0xf0000000)) == BE32(0xe0000000)) ||
+		(f->ip == 6 && (first & BE32(0xff000000)) == BE32(0xff000000)));
+}
+
 INLINE int by_loser(const struct port *tunnel, const struct frame *f)
 {
 	struct address loser = loser6();
@@ -546,7 +555,7 @@ SEC("tc.from_tunnel") int from_tunnel(struct __sk_buff *skb)
 	if (load(skb, 0, &eth, sizeof eth) < 0)
 		return REFUSE(slot, not_allowed);
 	read_frame(&f, skb, &eth);
-	if (f.kind == BROKEN || !f.ip || !f.group || !(eth.h_dest[0] & 1) || f.broadcast)
+	if (f.kind == BROKEN || !crosses(&f, &eth))
 		return REFUSE(slot, not_allowed);
 	if (f.kind == DISCOVERY || f.kind == ROUTING || (f.kind == QUERY && !by_loser(tunnel, &f)))
 		return REFUSE(slot, control);
@@ -566,7 +575,7 @@ SEC("tc.to_tunnel") int to_tunnel(struct __sk_buff *skb)
 	if (!tunnel || !tunnel->tunnel || !tunnel->enabled || load(skb, 0, &eth, sizeof eth) < 0)
 		return TC_ACT_SHOT;
 	read_frame(&f, skb, &eth);
-	if (f.kind == BROKEN || !f.ip || !f.group || !(eth.h_dest[0] & 1))
+	if (f.kind == BROKEN || !crosses(&f, &eth))
 		return TC_ACT_SHOT;
 	if (!from && (owner = owner_of(&eth)))
 		from = *owner;

@@ -75,6 +75,14 @@ def frames(interface: str, count: str, *hexes: str) -> None:
             sock.send(bytes.fromhex(text))
 
 
+def datagrams(address: str, port: str, ttl: str, content: str) -> None:
+    """Send a datagram of these octets three times to a host."""
+    sock = socket.socket(_family(address), socket.SOCK_DGRAM)
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, int(ttl))
+    for _ in range(3):
+        sock.sendto(bytes.fromhex(content), (address, int(port)))
+
+
 def questions(interface: str, seconds: str) -> None:
     """Print, once, from which addresses general IGMP queries came within so many seconds."""
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
@@ -93,4 +101,6 @@ def questions(interface: str, seconds: str) -> None:
 
 
 if __name__ == "__main__":
-    {"hear": hear, "say": say, "frames": frames, "questions": questions}[sys.argv[1]](*sys.argv[2:])
+    {"hear": hear, "say": say, "frames": frames, "questions": questions, "datagrams": datagrams}[sys.argv[1]](
+        *sys.argv[2:]
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents.multicast_policy import bpf, elf
-from agents.multicast_policy.model import Policy, Port
+from agents.multicast_policy.model import Policy, Port, Tunnel
 from agents.multicast_policy.tables import Counts, Tables, Wanted
 from tests.integration.multicast_policy import frames as f
 from tests.integration.multicast_policy.wire import mac
@@ -19,6 +19,8 @@ AWAY = 4096 + HERE  # whose place in the array is taken by `lo`
 OWN, OTHER = "0a:58:0a:f4:00:02", "0a:58:0a:f4:00:03"
 V4, V6 = "10.244.0.2", "fd00:10:244::2"
 G4, G6 = "239.1.1.1", "ff15::1:1"
+LOSER, LOSER6 = "10.244.255.254", "fe80::ffff:ffff:ffff:ffff"
+THERE4, THERE6 = "10.244.1.9", "fd00:10:244:1::9"  # of pods of another node
 
 
 class Programs:
@@ -36,6 +38,12 @@ class Programs:
 
     def know(self, ports: dict[int, Port], *enabled: str, shared: tuple[str, ...] = ()) -> None:
         self.tables.write(Wanted(ports, Policy(1, enabled, shared), (99, "0a:58:0a:f4:00:01")))
+
+    def tunnel(self, ports: dict[int, Port], *enabled: str) -> None:
+        """`lo` is the port of green's tunnel, on the node with the first part of the pods' subnets."""
+        here = Tunnel("green", 10, ("10.244.0.0/24", "fd00:10:244::/64"), LOSER)
+        policy = Policy(1, enabled)
+        self.tables.write(Wanted(ports, policy, (99, "0a:58:0a:f4:00:01"), {HERE: here} if enabled else {}))
 
     def __call__(self, name: str, packet: bytes, *, kind: bytes = f.IP4, to: bytes = f.BROADCAST, by: str = OWN,
                  came_by: int = HERE) -> int:  # fmt: skip
@@ -164,3 +172,66 @@ def test_a_report_costs_what_it_can_add(run: Programs) -> None:
     assert run.counts().not_allowed == 5
     lying = report(1, 0)
     assert run("from_pod", lying[:26] + b"\xff\xff" + lying[28:], to=to) == DROPPED, "more records than it has room for"
+
+
+def from_peers() -> dict[str, tuple[bytes, bytes, bytes, int]]:
+    """By name: Ethernet type, packet, Ethernet's destination, and what the program at the tunnel answers."""
+    group4, group6, asked4, asked6 = (f.group_mac(group) for group in (G4, G6, "224.0.0.1", "ff02::1"))
+    joined = b"\0\0\0\1\4\0\0\0" + f.packed("239.2.2.2")
+    in_group = f.ipv4(THERE4, V4, f.UDP, f.udp())
+    question6 = f.extended(f.icmp6(LOSER6, "ff02::1", 130, bytes(24)), f.HOP)
+    return {
+        "a datagram": (f.IP4, f.ipv4(THERE4, G4, f.UDP, f.udp()), group4, GO_ON),
+        "over IPv6": (f.IP6, f.ipv6(THERE6, G6, f.UDP, f.udp()), group6, GO_ON),
+        "a report": (f.IP4, f.ipv4(THERE4, "224.0.0.22", f.IGMP, f.igmp(0x22, joined, 0)), asked4, GO_ON),
+        "a question": (f.IP4, f.ipv4(LOSER, "224.0.0.1", f.IGMP, f.igmp(0x11)), asked4, GO_ON),
+        "one over IPv6": (f.IP6, f.ipv6(LOSER6, "ff02::1", *question6), asked6, GO_ON),
+        "a question that could win": (f.IP4, f.ipv4("10.244.1.1", "224.0.0.1", f.IGMP, f.igmp(0x11)), asked4, DROPPED),
+        "in a pod's name here": (f.IP4, f.ipv4("10.244.0.7", G4, f.UDP, f.udp()), group4, DROPPED),
+        "that over IPv6": (f.IP6, f.ipv6("fd00:10:244::7", G6, f.UDP, f.udp()), group6, DROPPED),
+        "in nobody's name": (f.IP4, f.ipv4("0.0.0.0", G4, f.UDP, f.udp()), group4, DROPPED),
+        "to a host": (f.IP4, f.ipv4(THERE4, V4, f.UDP, f.udp()), mac(OWN), DROPPED),
+        "to a host by a frame to a group": (f.IP4, in_group, group4, DROPPED),
+        "to all": (f.IP4, f.ipv4(THERE4, G4, f.UDP, f.udp()), f.BROADCAST, DROPPED),
+        "a group by a host's frame": (f.IP4, f.ipv4(THERE4, G4, f.UDP, f.udp()), mac(OWN), DROPPED),
+        "a tagged one": (b"\x81\0", b"\0\1" + f.IP4 + f.ipv4(THERE4, G4, f.UDP, f.udp()), group4, DROPPED),
+        "ARP": (f.ARP, bytes(28), f.BROADCAST, DROPPED),
+        "another type": (b"\x88\xb5", bytes(40), group4, DROPPED),
+        "PIM": (f.IP4, f.ipv4(THERE4, "224.0.0.13", f.PIM, bytes(20)), f.group_mac("224.0.0.13"), DROPPED),
+    }
+
+
+@pytest.mark.parametrize("what", from_peers())
+def test_what_comes_out_of_a_tunnel(run: Programs, what: str) -> None:
+    kind, packet, to, answer = from_peers()[what]
+    run.tunnel({}, "green")
+    assert run("from_tunnel", packet, kind=kind, to=to, by=OTHER) == answer
+    assert run("from_tunnel", packet, kind=kind, to=to, by="0a:58:0a:f4:00:01") == DROPPED, "the bridge's own address"
+    run.tunnel({})
+    assert run("from_tunnel", packet, kind=kind, to=to, by=OTHER) == DROPPED, "no tunnel that the agent knows"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "enabled", "answer"),
+    [("green", ("green",), GO_ON), ("blue", ("green", "blue"), DROPPED), ("blue", ("green",), DROPPED)],
+)
+def test_what_goes_into_a_tunnel_is_of_its_namespace(
+    run: Programs, namespace: str, enabled: tuple[str, ...], answer: int
+) -> None:
+    joined = b"\0\0\0\1\4\0\0\0" + f.packed("239.2.2.2")
+    run.tunnel({AWAY: port(OTHER, "10.244.0.3", namespace=namespace)}, *enabled)
+    for packet, to in (
+        (f.ipv4("10.244.0.3", G4, f.UDP, f.udp()), f.group_mac(G4)),
+        (f.ipv4("10.244.0.3", "224.0.0.22", f.IGMP, f.igmp(0x22, joined, 0)), f.group_mac("224.0.0.22")),
+    ):
+        assert run("to_tunnel", packet, to=to, by=OTHER, came_by=AWAY) == answer
+    unicast = f.ipv4("10.244.0.3", THERE4, f.UDP, f.udp())
+    assert run("to_tunnel", unicast, to=mac(OWN), by=OTHER, came_by=AWAY) == DROPPED, "what a bridge would flood"
+
+
+def test_of_the_node_only_its_bridges_questions_go_into_a_tunnel(run: Programs) -> None:
+    run.tunnel({}, "green")
+    question = f.ipv4("10.244.0.1", "224.0.0.1", f.IGMP, f.igmp(0x11))
+    assert run("to_tunnel", question, to=f.group_mac("224.0.0.1"), by="0a:58:0a:f4:00:01", came_by=0) == GO_ON
+    said = f.ipv4("10.244.0.1", G4, f.UDP, f.udp())
+    assert run("to_tunnel", said, to=f.group_mac(G4), by="0a:58:0a:f4:00:01", came_by=0) == DROPPED

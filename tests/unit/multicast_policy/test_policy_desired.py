@@ -130,3 +130,44 @@ def test_no_network_for_a_namespace_that_is_going() -> None:
 
 def test_node_groups_come_from_the_lab() -> None:
     assert spec(World(configs=[config([], ["239.1.1.1", "ff1e::1"])]))["nodeGroups"] == ["239.1.1.1", "ff1e::1"]
+
+
+def node(
+    name: str, *addresses: str, subnets: tuple[str, ...] = ("10.244.0.0/24", "fd00:10:244::/64")
+) -> dict[str, Any]:
+    listed = [{"type": "InternalIP", "address": address} for address in addresses]
+    return item(name, spec={"podCIDRs": list(subnets)}, status={"addresses": listed})
+
+
+def across(nodes: list[dict[str, Any]], **changes: Any) -> Any:
+    given = {"lans": ["10.0.0.0/24"], "over_lan": False, "crossing": "10.244.255.254", **changes}
+    settings = item("multicast-networks", data={"across.json": json.dumps(given)})
+    return spec(World([item("a")], nodes=nodes, configs=[settings])).get("across")
+
+
+def test_where_tunnels_lead_is_told_of_several_nodes_that_have_all_that_is_needed() -> None:
+    first, second = node("k8s", "fd00::11", "10.89.0.11"), node("w1", "10.89.0.12", subnets=("10.244.1.0/24",))
+    assert across([first]) is None
+    assert across([first, node("w1")]) is None, "it has no address yet"
+    assert across([first, node("w1", "10.89.0.12", subnets=())]) is None, "and no part of the pods' subnets"
+    assert across([second, first]) == {
+        "nodes": [
+            {"name": "k8s", "address": "10.89.0.11", "subnets": ["10.244.0.0/24", "fd00:10:244::/64"]},
+            {"name": "w1", "address": "10.89.0.12", "subnets": ["10.244.1.0/24"]},
+        ],
+        "crossing": "10.244.255.254",
+        "apart": "",
+    }
+
+
+def test_over_the_multicast_lan_nothing_crosses_until_that_is_allowed() -> None:
+    nodes = [node("k8s", "10.0.0.11"), node("w1", "10.89.0.12")]
+    assert across(nodes)["apart"].startswith(
+        "multicast does not cross nodes: the only network of 'k8s' is the multicast LAN"
+    )
+    assert across(nodes, over_lan=True)["apart"] == ""
+
+
+def test_a_lab_of_before_says_nothing_of_it() -> None:
+    nodes = [node("k8s", "10.89.0.11"), node("w1", "10.89.0.12")]
+    assert "across" not in spec(World([item("a")], nodes=nodes, configs=[config([])]))
