@@ -23,6 +23,7 @@
 #define PORTS 4096
 
 static void *(*const lookup)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
+static long (*const update)(void *map, const void *key, const void *value, __u64 flags) = (void *)BPF_FUNC_map_update_elem;
 static __u64 (*const now)(void) = (void *)BPF_FUNC_ktime_get_ns;
 static long (*const load)(const struct __sk_buff *, __u32 at, void *to, __u32 length) = (void *)BPF_FUNC_skb_load_bytes;
 static long (*const store)(struct __sk_buff *, __u32 at, const void *from, __u32 length, __u64 flags) = (void *)BPF_FUNC_skb_store_bytes;
@@ -55,6 +56,7 @@ struct map { __u32 type, key, value, entries; };
 MAP(ports, ARRAY, 4, sizeof(struct port), PORTS);               // at interface index modulo PORTS; 20 ns less than a hash
 MAP(far_ports, HASH, 4, sizeof(struct port), PORTS);            // by interface index: those whose place is taken
 MAP(owners, HASH, 8, 4, PORTS);                                 // MAC address to the port that has it
+MAP(behind, LRU_HASH, 8, 4, PORTS);                             // the same for pods of other nodes: their tunnel
 MAP(shared, HASH, sizeof(struct address), 4, 1024);             // groups that enabled namespaces share with the node
 MAP(counters, PERCPU_ARRAY, 4, sizeof(struct counts), PORTS);   // slot 0: ports without an entry; 1: the node
 MAP(limits, ARRAY, 4, 8, PORTS);                                // interface index modulo PORTS: see `within_limit`
@@ -220,6 +222,17 @@ INLINE __u32 *owner_of(const struct ethhdr *eth)
 	__u64 mac = 0;
 	__builtin_memcpy(&mac, eth->h_source, ETH_ALEN);
 	return lookup(&owners, &mac);
+}
+
+// IPv6 that connection tracking took apart again: by whom it came is lost, its MAC address is not.
+INLINE __u32 sender_by_mac(const struct ethhdr *eth)
+{
+	__u64 mac = 0;
+	__u32 *found = owner_of(eth);
+	__builtin_memcpy(&mac, eth->h_source, ETH_ALEN);
+	if (!found)
+		found = lookup(&behind, &mac);
+	return found ? *found : 0;
 }
 
 INLINE int same6(const __u32 *one, const __u32 *other)
@@ -415,7 +428,6 @@ SEC("tc.to_pod") int to_pod(struct __sk_buff *skb)
 	__u32 index = skb->ifindex, from = skb->ingress_ifindex;
 	struct port *port, *sender;
 	enum plain kind = plain(skb, (void *)(long)skb->data, (void *)(long)skb->data_end);
-	__u32 *owner;
 	int one_space, by_node;
 
 	// As above: to one host no port is looked for, and within an enabled namespace both.
@@ -438,8 +450,8 @@ SEC("tc.to_pod") int to_pod(struct __sk_buff *skb)
 	if (untouched(&f))
 		return GO_ON;
 	port = find(index);
-	if (!from && (owner = owner_of(&eth)))
-		from = *owner;  // IPv6 that connection tracking took apart again: by whom it came is lost, its MAC address is not
+	if (!from)
+		from = sender_by_mac(&eth);
 	sender = from ? find(from) : 0;
 	by_node = !sender && !skb->ingress_ifindex;
 	one_space = port && sender && port->space == sender->space;
@@ -542,6 +554,17 @@ INLINE int ask_the_others(struct __sk_buff *skb, const struct port *tunnel, cons
 	return GO_ON;
 }
 
+// No pod here can take such an address: at its own port it says what is its own.
+INLINE void learn(const struct ethhdr *eth, __u32 tunnel)
+{
+	__u64 mac = 0;
+	__u32 *known;
+	__builtin_memcpy(&mac, eth->h_source, ETH_ALEN);
+	known = lookup(&behind, &mac);
+	if (!known || *known != tunnel)
+		update(&behind, &mac, &tunnel, BPF_ANY);
+}
+
 // What pods of this namespace said elsewhere was judged at their own ports. Here it is seen to that nothing else comes, and
 // nothing in the name of a pod or a bridge of this node.
 SEC("tc.from_tunnel") int from_tunnel(struct __sk_buff *skb)
@@ -561,8 +584,10 @@ SEC("tc.from_tunnel") int from_tunnel(struct __sk_buff *skb)
 		return REFUSE(slot, control);
 	if (owner_of(&eth) || (f.kind != QUERY && of_this_node(tunnel, &f)) || (f.kind == DATA && no_address(&f)))
 		return REFUSE(slot, forged);
-	if (f.kind == DATA)
+	if (f.kind == DATA) {
 		COUNT(slot, received);
+		learn(&eth, skb->ifindex);
+	}
 	return GO_ON;
 }
 
@@ -570,15 +595,15 @@ SEC("tc.to_tunnel") int to_tunnel(struct __sk_buff *skb)
 {
 	struct frame f;
 	struct ethhdr eth __attribute__((aligned(8)));
-	__u32 from = skb->ingress_ifindex, *owner;
+	__u32 from = skb->ingress_ifindex;
 	struct port *tunnel = find(skb->ifindex), *sender;
 	if (!tunnel || !tunnel->tunnel || !tunnel->enabled || load(skb, 0, &eth, sizeof eth) < 0)
 		return TC_ACT_SHOT;
 	read_frame(&f, skb, &eth);
 	if (f.kind == BROKEN || !crosses(&f, &eth))
 		return TC_ACT_SHOT;
-	if (!from && (owner = owner_of(&eth)))
-		from = *owner;
+	if (!from)
+		from = sender_by_mac(&eth);
 	sender = from ? find(from) : 0;
 	if (f.kind == QUERY && !sender && !skb->ingress_ifindex)
 		return ask_the_others(skb, tunnel, &f);

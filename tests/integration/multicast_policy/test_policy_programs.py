@@ -189,7 +189,7 @@ def from_peers() -> dict[str, tuple[bytes, bytes, bytes, int]]:
         "a question that could win": (f.IP4, f.ipv4("10.244.1.1", "224.0.0.1", f.IGMP, f.igmp(0x11)), asked4, DROPPED),
         "in a pod's name here": (f.IP4, f.ipv4("10.244.0.7", G4, f.UDP, f.udp()), group4, DROPPED),
         "that over IPv6": (f.IP6, f.ipv6("fd00:10:244::7", G6, f.UDP, f.udp()), group6, DROPPED),
-        "in nobody's name": (f.IP4, f.ipv4("0.0.0.0", G4, f.UDP, f.udp()), group4, DROPPED),
+        "in nobody's name": (f.IP4, f.ipv4("0.0.0.0", G4, f.UDP, f.udp()), group4, DROPPED),  # noqa: S104
         "to a host": (f.IP4, f.ipv4(THERE4, V4, f.UDP, f.udp()), mac(OWN), DROPPED),
         "to a host by a frame to a group": (f.IP4, in_group, group4, DROPPED),
         "to all": (f.IP4, f.ipv4(THERE4, G4, f.UDP, f.udp()), f.BROADCAST, DROPPED),
