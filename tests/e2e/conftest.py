@@ -26,7 +26,16 @@ from provision.providers.podman.cli import Podman
 HERE = Path(__file__).parent
 MCASTLAB = Path(sys.executable).parent / "mcastlab"
 UP_SECONDS = 3000  # with an empty cache the Go build is most of it
-OWN_LABS = ("interrupted", "killed", "ssh", "trouble", "plain_ansible", "vagrant", "wheel")  # files that make their own
+OWN_LABS = (
+    "interrupted",
+    "killed",
+    "ssh",
+    "trouble",
+    "two_nodes",
+    "plain_ansible",
+    "vagrant",
+    "wheel",
+)  # files that make their own
 
 
 class TwoWorkers(LoadScopeScheduling):  # type: ignore[misc]
