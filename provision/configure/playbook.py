@@ -46,7 +46,9 @@ class Recap:
 
 
 def _listed(hosts: Iterable[str]) -> str:
-    return " and ".join(hosts)
+    """Names as a sentence has them."""
+    *first, last = hosts
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def play(
