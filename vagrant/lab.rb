@@ -70,7 +70,9 @@ module Mcastlab
       items.each do |key, item|
         whole[key] = whole[key].map { |entry| over(item, entry) }
       end
+      kind = whole["hosts"].count { |host| host["role"] != "source" } > 1 ? "whereabouts" : "host-local"
       whole["networks"].each do |network|
+        network["ipam"]["type"] ||= kind
         FROM_LAN.each do |path, origin|
           parent = path[0...-1].reduce(network) { |value, key| value[key] }
           parent[path.last] = whole["lan"][origin] unless parent.key?(path.last)

@@ -21,7 +21,7 @@ DOCUMENT = "bundle.json"
 # Folder of the bundle: (component, its commands; all of them where none is named).
 _CONTENT = {
     "bin": (("kubernetes", ("kubelet", "kubeadm", "kubectl")), ("containerd", ())),
-    "cni": (("cni", ()),),
+    "cni": (("cni", ()), ("whereabouts", ())),
 }
 
 

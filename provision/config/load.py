@@ -25,6 +25,8 @@ DEFAULTS_FILE = ROOT / "provision" / "config" / "defaults.yml"
 
 # What a network takes over from the LAN where it says nothing itself.
 FROM_LAN: dict[KeyPath, KeyPath] = {("master",): ("lan", "interface"), ("ipam", "subnet"): ("lan", "subnet")}
+# What it has by the number of nodes: host-local knows of its own node's pods only.
+IPAM_TYPE: KeyPath = ("ipam", "type")
 
 RULES = (*rules.RULES, *rules_subnets.RULES, *rules_tenants.RULES)
 
@@ -76,7 +78,10 @@ def _complete(data: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[KeyPath, Ke
     for name, item in item_defaults().items():
         if isinstance(whole[name], list):
             whole[name] = [_over(item, entry) if isinstance(entry, dict) else entry for entry in whole[name]]
+    kind = "whereabouts" if _nodes(whole["hosts"]) > 1 else "host-local"
     for index, network in enumerate(whole["networks"] if isinstance(whole["networks"], list) else []):
+        if isinstance(ipam := _at(network, IPAM_TYPE[:-1]), dict):
+            ipam.setdefault(IPAM_TYPE[-1], kind)
         for target, origin in FROM_LAN.items():
             parent = _at(network, target[:-1])
             if isinstance(parent, dict) and target[-1] not in parent:
@@ -84,6 +89,12 @@ def _complete(data: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[KeyPath, Ke
                 parent[target[-1]] = _at(base, origin) if value is None else value
                 derived["networks", index, *target] = origin
     return whole, derived
+
+
+def _nodes(hosts: Any) -> int:
+    """How many of the hosts are nodes, as far as they can be read."""
+    roles = [_at(host, ("role",)) for host in hosts] if isinstance(hosts, list) else []
+    return sum(role in ("control-plane", "worker") for role in roles)
 
 
 def _over(base: Mapping[Any, Any], data: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -98,10 +98,13 @@ class Cluster(Model):
     service_subnet6: V6Subnet = Field(description="IPv6 subnet of services, /108 to /124.")
 
 
-class HostLocal(Model):
-    """The addresses that pods get on the LAN, kept on their node by the host-local plug-in."""
+class Ipam(Model):
+    """The addresses that pods get on the LAN, and the plug-in that keeps them."""
 
-    type: Literal["host-local"] = Field(description="The IPAM plug-in.")
+    type: Literal["host-local", "whereabouts"] = Field(
+        description="The IPAM plug-in. host-local: each node counts for itself, the default of a lab with one."
+        " whereabouts: all nodes count together, the default of a lab with several."
+    )
     subnet: V4Subnet = Field(description="The LAN's subnet; lan.subnet when left out.")
     range_start: V4Address = Field(description="The first address that a pod can get.")
     range_end: V4Address = Field(description="The last address that a pod can get.")
@@ -119,7 +122,7 @@ class Network(Model):
     memberships: Memberships | None = Field(
         None, description="As multicast.memberships, for the pods of this network; that one if left out."
     )
-    ipam: HostLocal
+    ipam: Ipam
 
 
 class Multicast(Model):

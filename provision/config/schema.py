@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from provision.config.load import FROM_LAN, defaults, item_defaults
+from provision.config.load import FROM_LAN, IPAM_TYPE, defaults, item_defaults
 from provision.config.models import Lab
 
 
@@ -24,8 +24,8 @@ def schema() -> dict[str, Any]:
     _relax(made, definitions, defaults())
     network = item_defaults()["networks"]
     _relax(definitions["Network"], definitions, network)
-    for target, _ in FROM_LAN.items():
-        parent = definitions["HostLocal" if len(target) > 1 else "Network"]
+    for target in (*FROM_LAN, IPAM_TYPE):
+        parent = definitions["Ipam" if len(target) > 1 else "Network"]
         parent["required"].remove(target[-1])
     return made
 
@@ -51,7 +51,7 @@ def _relax(node: dict[str, Any], definitions: Mapping[str, Any], given: Mapping[
             _relax(definitions[entry["$ref"].rsplit("/", 1)[1]], definitions, value)
         elif not (value and isinstance(value, list) and isinstance(value[0], dict)):
             entry["default"] = value
-    if "ipam" in given:  # its type has a default, its range has none
+    if "ipam" in given:  # its range has no default
         node["required"].append("ipam")
     if not node["required"]:
         del node["required"]

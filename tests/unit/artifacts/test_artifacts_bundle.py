@@ -111,7 +111,9 @@ def test_it_has_all_that_the_contract_names(maker: Maker) -> None:
     assert {path.name for path in (bundle.path / "bin").iterdir()} == {
         *("kubelet", "kubeadm", "kubectl", "containerd", "containerd-shim-runc-v2", "ctr")
     }
-    assert {"macvlan", "bridge", "host-local", "portmap"} <= {path.name for path in (bundle.path / "cni").iterdir()}
+    assert {"macvlan", "bridge", "host-local", "portmap", "whereabouts"} <= {
+        path.name for path in (bundle.path / "cni").iterdir()
+    }
     assert [path.name for path in (bundle.path / "bpf").iterdir()] == ["policy.o"]
     document = bundle.document
     assert document["policy_object"] == {"sha256": "12ab", "compiler": "clang version 1"}

@@ -45,6 +45,18 @@ def test_the_network_is_the_seeds() -> None:
     assert list(json.loads(nad["spec"]["config"]).items()) == list(json.loads(SEED_NAD).items())
 
 
+@pytest.mark.parametrize("memberships", ["", ", memberships: 60"])
+def test_a_network_whose_addresses_nodes_count_together(tmp_path: Path, memberships: str) -> None:
+    path = tmp_path / "lab.yml"
+    ipam = "{type: whereabouts, range_start: 10.0.0.20, range_end: 10.0.0.29}"
+    path.write_text(f"networks: [{{name: lan, cni_version: 1.0.0, ipam: {ipam}{memberships}}}]")
+    (nad,) = networks(config.load(path))
+    made = json.loads(nad["spec"]["config"])
+    wanted = {"type": "whereabouts", "range": "10.0.0.0/24", "range_start": "10.0.0.20", "range_end": "10.0.0.29"}
+    assert (made["plugins"][0] if memberships else made)["ipam"] == wanted
+    assert made["disableCheck"] is True, "whereabouts fails every CHECK"
+
+
 def test_the_pod_is_the_seeds() -> None:
     pod = render.receiver(config.load(None), "localhost/mcastlab/tools:1")
     assert pod["metadata"]["name"] == "multicast-example"

@@ -112,6 +112,21 @@ def test_items_have_defaults_and_networks_follow_the_lan() -> None:
     assert (audio.cni_version, audio.namespaces) == ("1.1.0", ("studio",))
 
 
+NODES = """\
+hosts:
+  - {name: k8s, role: control-plane, address: 10.0.0.11, address6: "fd00:10::11"}
+  - {name: mcastsrc, role: source, address: 10.0.0.12, address6: "fd00:10::12"}
+  - {name: w1, role: worker, address: 10.0.0.9, address6: "fd00:10::9"}
+"""
+
+
+def test_nodes_that_are_several_count_addresses_together(tmp_path: Path) -> None:
+    assert load(tmp_path, NODES).networks[0].ipam.type == "whereabouts"
+    own = "networks: [{name: lan, ipam: {type: host-local, range_start: 10.0.0.20, range_end: 10.0.0.29}}]\n"
+    assert load(tmp_path, NODES + own).networks[0].ipam.type == "host-local", "what the file says holds"
+    assert load(tmp_path, own.replace("host-local", "whereabouts")).networks[0].ipam.type == "whereabouts"
+
+
 def test_helpers() -> None:
     lab = config.load(SECOND)
     assert lab.control_plane.name == "k8s"

@@ -26,6 +26,12 @@ networks:
   - {name: one, master: eth1, ipam: {range_start: 10.0.0.20, range_end: 10.0.0.29}}
   - {name: two, cni_version: 1.1.0, ipam: {subnet: 10.0.0.0/24, range_start: 10.0.0.30, range_end: 10.0.0.39}}
 """,
+    "two-nodes": """\
+hosts:
+  - {name: k8s, role: control-plane, address: 10.0.0.11, address6: "fd00:10::11"}
+  - {name: w1, role: worker, address: 10.0.0.9, address6: "fd00:10::9"}
+  - {name: mcastsrc, role: source, address: 10.0.0.12, address6: "fd00:10::12"}
+""",
     "yaml-1.1": 'ip_families: [ipv4]\nlan: {snooping: off, subnet6: "fd00:11::/64"}\nchecks: {ttl: 0x10}\n',
     **{f"documentation-{number}": block for number, block in enumerate(BLOCKS)},
 }
