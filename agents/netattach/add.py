@@ -201,7 +201,7 @@ def _move_default_route(plan: list[Attachment], netns: str) -> None:
 
 
 def _roll_back(context: Context, record: Record, runner: Runner, error: Exception) -> None:
-    failures = detach(record, runner)
+    failures = detach(record, runner, context.settings)
     try:
         settle(context.store, record)
     except CniError as unwritten:  # a full disk: the record on it knows of all that may be left

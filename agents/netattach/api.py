@@ -8,7 +8,7 @@ from ssl import SSLContext
 
 from .errors import API_REFUSED, TRY_AGAIN, CniError
 from .https import Broken, Connection, Response
-from .kubeconfig import Kubeconfig, Unusable
+from .kubeconfig import OWN_WRITER, Kubeconfig, Unusable
 
 # Answers that pass: a token not yet known or just expired, too many requests, a server that starts or stops.
 _PASSING = (401, 408, 429, 500, 502, 503, 504)
@@ -17,10 +17,12 @@ _LONGEST_PAUSE = 1.0
 
 
 class Api:
-    """The API server of the kubeconfig at `path`; each call ends within `timeout` seconds."""
+    """The API server of the kubeconfig at `path`, which the DaemonSet `writer` writes; each call ends within `timeout`
+    seconds."""
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, path: str, timeout: float, writer: str = OWN_WRITER) -> None:
         self.path = path
+        self.writer = writer
         self.timeout = timeout
         self.config: Kubeconfig | None = None
         self.connection: Connection | None = None
@@ -64,7 +66,7 @@ class Api:
 
     def _connect(self) -> tuple[Kubeconfig, Connection]:
         """The connection for the kubeconfig as it stands now: its token may have been renewed since the last try."""
-        config = Kubeconfig(self.path)
+        config = Kubeconfig(self.path, self.writer)
         if self.connection is None or self.config is None or vars(config) != vars(self.config):
             if self.connection is not None:
                 self.connection.close()

@@ -8,7 +8,7 @@ from .attachment import Attachment
 from .delegate import Runner
 from .errors import CniError
 from .network import load
-from .request import Request
+from .request import Pod, Request
 from .settings import Settings
 from .store import Record, Store, new_record
 
@@ -21,9 +21,9 @@ class Context:
         self.settings = Settings(request.config)
         self.store = Store(self.settings.cache_dir)
 
-    def runner(self, container_id: str, netns: str) -> Runner:
+    def runner(self, container_id: str, netns: str, pod: Pod | None = None) -> Runner:
         """Runs delegates for `container_id`, also from the folders that the runtime named."""
-        return runner(self.settings, self.request.path, container_id, netns)
+        return runner(self.settings, self.request.path, container_id, netns, pod)
 
     def own_runner(self) -> Runner:
         """Runs delegates for the container of this call."""
@@ -49,8 +49,11 @@ class Context:
         return multus_cache.adopt(self.store, folder, new_record(self.request))
 
 
-def runner(settings: Settings, path: list[str], container_id: str, netns: str) -> Runner:
-    """Runs delegates for `container_id`, with the rest of the environment as netattach got it."""
+def runner(settings: Settings, path: list[str], container_id: str, netns: str, pod: Pod | None = None) -> Runner:
+    """Runs delegates for `container_id`, with the rest of the environment as netattach got it.
+
+    Where no runtime asks, `pod` is whom to name: whereabouts frees nothing for a call without a pod's name.
+    """
     folders = list(dict.fromkeys([*path, *settings.bin_dirs]))
     environ = dict(os.environ)
     for name, value in (
@@ -61,17 +64,24 @@ def runner(settings: Settings, path: list[str], container_id: str, netns: str) -
         environ[name] = value
         if not value:
             del environ[name]
+    if pod:
+        environ["CNI_ARGS"] = f"IgnoreUnknown=1;K8S_POD_NAMESPACE={pod.namespace};K8S_POD_NAME={pod.name}"
     return Runner(folders, environ, settings.delegate_timeout)
 
 
-def detach(record: Record, runner: Runner) -> list[CniError]:
+def detach(record: Record, runner: Runner, settings: Settings) -> list[CniError]:
     """DEL every attachment of `record`, last first.
 
-    One that fails stays in the record and does not stop the others (NPWG 7.2).
+    One that fails stays in the record and does not stop the others (NPWG 7.2). So does one whose address is kept by an
+    API server that does not answer: whereabouts would say that it has given it back.
     """
     failures = []
     for attachment in reversed(list(record.attachments)):
         try:
+            if attachment.network.shares_addresses:
+                from .pools import must_answer
+
+                must_answer(settings.pools_kubeconfig)
             attachment.delete(runner)
             record.attachments.remove(attachment)
         except CniError as error:

@@ -6,7 +6,7 @@ import sys
 
 from . import runtime_cache
 from .context import Context, detach, settle
-from .errors import CniError, Damaged
+from .errors import Away, CniError, Damaged
 from .files import forget
 from .request import Request
 from .results import convert
@@ -23,12 +23,20 @@ def delete(request: Request) -> None:
     with context.store.lock(request.container_id, request.ifname, _LOCK_WAIT):
         record = _known(context)
         if record is not None:
-            failures = detach(record, context.own_runner())
+            failures = _all_but_later(detach(record, context.own_runner(), context.settings))
             settle(context.store, record)
         else:
             failures = _delete_default(context)
     if failures:
         raise join(failures)
+
+
+def _all_but_later(failures: list[CniError]) -> list[CniError]:
+    """Without what only the API server's absence keeps from being freed: no pod's end waits for that. The record holds
+    on to it, and the node's reconciler comes back to it."""
+    for failure in [one for one in failures if isinstance(one, Away)]:
+        sys.stderr.write(f"netattach: left to the reconciler: {failure}\n")
+    return [one for one in failures if not isinstance(one, Away)]
 
 
 def _known(context: Context) -> Record | None:
@@ -63,7 +71,7 @@ def _delete_default(context: Context) -> list[CniError]:
     if isinstance(known, dict) and at_least(network.version, "0.3.0"):
         attachment.result = convert(known, network.version)
     record.attachments.append(attachment)
-    failures = detach(record, context.own_runner())
+    failures = detach(record, context.own_runner(), context.settings)
     if not failures:
         context.store.remove(record)  # there may be one that is damaged, of netattach's or of Multus'
         forget(f"{context.settings.multus_cache_dir}/{request.container_id}")
@@ -73,6 +81,6 @@ def _delete_default(context: Context) -> list[CniError]:
 
 def delete_stale(context: Context, record: Record) -> list[CniError]:
     """Detach a container that the runtime no longer has; used by GC, under the record's lock."""
-    failures = detach(record, context.runner(record.container_id, record.netns))
+    failures = detach(record, context.runner(record.container_id, record.netns, record.pod), context.settings)
     settle(context.store, record)
     return failures

@@ -50,5 +50,9 @@ class PluginMissing(CniError):
     """A plug-in cannot be started: it did not run, whatever it was asked. Its code could be another plug-in's own."""
 
 
+class Away(CniError):
+    """What cannot be given back now: the API server, which keeps it, does not answer."""
+
+
 class Damaged(CniError):
     """A file of the node's is there and cannot be used; the message names it, the details are the remedy."""

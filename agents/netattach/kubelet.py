@@ -1,6 +1,7 @@
-"""The cluster as the node's own kubelet may use it: Events on the node and its pods, and what its pods are.
+"""The cluster as a node may use it: Events on the node and its pods, what its pods are, and on the control plane all.
 
-By `kubectl` and the kubelet's own kubeconfig, whichever meta-plug-in the node has.
+By `kubectl` and the kubelet's own kubeconfig, whichever meta-plug-in the node has; on the control plane also by the
+administrator's.
 """
 
 from __future__ import annotations
@@ -45,6 +46,15 @@ class Kubelet:
             return None
         whole = isinstance(found, dict) and all(isinstance(found.get(part), dict) for part in ("metadata", "spec"))
         return found if whole else None
+
+    def nodes(self) -> set[str] | None:
+        """The cluster's nodes; None where the API server does not answer. For credentials that may ask."""
+        return set(self._kubectl("", "get", "nodes", "--output=jsonpath={.items[*].metadata.name}").split()) or None
+
+    def pods(self) -> set[str] | None:
+        """All pods of the cluster, as NAMESPACE/NAME; likewise."""
+        form = r"""--output=jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name}{"\n"}{end}"""
+        return set(self._kubectl("", "get", "pods", "--all-namespaces", form).split()) or None
 
     def _tell(self, prefix: str, namespace: str, about: dict[str, str], reason: str, text: str) -> None:
         metadata = {"generateName": prefix, "namespace": namespace}

@@ -43,6 +43,14 @@ def holders(folder: str) -> tuple[dict[str, list[str]], list[Damaged]]:
     return found, faults
 
 
+def interface(path: str) -> str:
+    """The interface that has the address, as the file's second line says; empty where it does not."""
+    try:
+        return read(path, _REMEDY, most=_MOST).partition(b"\r\n")[2].strip().decode(errors="replace")
+    except (CniError, FileNotFoundError):
+        return ""
+
+
 def free(container: str, paths: list[str]) -> list[str]:
     """Give back the addresses of a container that `paths` are, as far as they are still its; a sentence for each."""
     done = []

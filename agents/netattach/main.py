@@ -15,7 +15,8 @@ def main() -> int:
     """Serve the call in the environment; 0 or 1.
 
     `netattach credentials …` is the DaemonSet's program instead, `netattach hand-over` what the role runs when Multus
-    takes over, `netattach reconcile …` a unit's, `netattach whole …` what `mcastlab status` and checks ask.
+    takes over, `netattach reserve …` what it runs before the first worker, `netattach reconcile …` a unit's,
+    `netattach whole …` what `mcastlab status` and checks ask.
     """
     if sys.argv[1:]:
         return _program(sys.argv[1], sys.argv[2:])
@@ -40,6 +41,8 @@ def _program(name: str, words: list[str]) -> int:
         from .reconcile import main as program
     elif name == "whole":
         from .whole import main as program
+    elif name == "reserve":
+        from .reserve import main as program
     elif name == "credentials":
         from .credentials import main as program
     elif name == "hand-over":

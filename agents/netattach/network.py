@@ -39,6 +39,12 @@ class Network:
         """Whether the network is run at `version` or later."""
         return versions.at_least(self.version, version)
 
+    @property
+    def shares_addresses(self) -> bool:
+        """Whether its addresses are of whereabouts' pools, which the API server keeps for all nodes."""
+        ipams = [plugin.get("ipam") for plugin in self.plugins]
+        return any(isinstance(ipam, dict) and ipam.get("type") == "whereabouts" for ipam in ipams)
+
     def capable(self, capability: str) -> bool:
         """Whether a plug-in of the chain declares `capability`."""
         return any(declares(plugin, capability) for plugin in self.plugins)

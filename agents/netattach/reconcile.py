@@ -1,7 +1,8 @@
 """Attachments made good by a unit of the node's own, whichever meta-plug-in made them: what they left behind is freed,
 what pods have lost is told (watch), and repaired where that is asked for.
 
-    netattach reconcile [--grace SECONDS] [--every SECONDS] [--once] [--kubeconfig FILE] [--repair] -- CTR…
+    netattach reconcile [--grace SECONDS] [--every SECONDS] [--once] [--kubeconfig FILE] [--cluster FILE] [--repair]
+                        -- CTR…
 
 CTR… is containerd's `ctr` with its options (runtime). A record of netattach's or of
 Multus', or an address that host-local holds, is stale once its container has been unknown, and its network namespace
@@ -22,8 +23,10 @@ from . import leases, multus_cache
 from .context import detach, runner, settle
 from .errors import CniError, Damaged
 from .kubelet import Kubelet
+from .pool_keeper import PoolKeeper
+from .pools import Pools
 from .repair import Repair
-from .request import FIRST_INTERFACE
+from .request import FIRST_INTERFACE, Pod
 from .runtime import Runtime, Unknown
 from .settings import Settings, from_json
 from .store import Record, Store
@@ -34,16 +37,25 @@ _API_SECONDS = 2.0
 
 
 class Reconciler:
-    """One node; `known` gives the ids of the runtime's containers, `say` is told a sentence for all that is freed."""
+    """One node; `known` gives the ids of the runtime's containers, `say` is told a sentence for all that is freed.
+
+    `cluster` sees all of the cluster, on the one node that frees in its pools what no other can (pool_keeper).
+    """
 
     def __init__(
-        self, settings: Settings, known: Callable[[], set[str]], say: Callable[[str], None], grace: float
+        self,
+        settings: Settings,
+        known: Callable[[], set[str]],
+        say: Callable[[str], None],
+        grace: float,
+        cluster: Kubelet | None = None,
     ) -> None:
         self.settings = settings
         self.store = Store(settings.cache_dir)
         self._known = known
         self._say = say
         self._grace = grace
+        self._keeper = PoolKeeper(Pools(settings.pools_kubeconfig), os.uname().nodename, grace, cluster)
         self._since: dict[str, float] = {}  # container to the moment from which on it was seen stale
         self._faults: set[str] = set()
         self._after: dict[str, tuple[float, float]] = {}  # container to when its DEL is tried again, and the pause
@@ -66,6 +78,9 @@ class Reconciler:
         due = {one for one, since in self._since.items() if now - since >= self._grace}
         faults += [fault for one in sorted(due & multus) for fault in self._adopt(one)]
         done = self._news([*spoilt.values(), *faults]) + (self._free(due, held, now) if due else [])
+        pods = {record.container_id: record.pod for record in records if record.pod}
+        own = known | {record.container_id for record in records} | {one for one, _ in spoilt} | multus
+        done += self._keeper.look(now, own, held, pods)
         for text in done:
             self._say(text)
         return done
@@ -128,7 +143,8 @@ class Reconciler:
             if fresh is None:
                 return []
             titles = ", ".join(attachment.title for attachment in fresh.attachments)
-            failures = detach(fresh, runner(self.settings, [], fresh.container_id, ""))
+            pod = fresh.pod or Pod("", fresh.container_id, "")
+            failures = detach(fresh, runner(self.settings, [], fresh.container_id, "", pod), self.settings)
             try:
                 settle(self.store, fresh)
             except CniError as error:  # a full disk: the others go on
@@ -161,7 +177,8 @@ def main(words: list[str]) -> int:
         if kubelet:
             kubelet.tell_node(text)
 
-    reconciler = Reconciler(settings, runtime.look, say, wanted.grace)
+    cluster = Kubelet(wanted.cluster) if wanted.cluster else None
+    reconciler = Reconciler(settings, runtime.look, say, wanted.grace, cluster)
     watch = Watch(settings, runtime, kubelet)
     repair = Repair(settings, runtime, kubelet) if kubelet and wanted.repair else None
     why = ""
@@ -188,6 +205,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--every", type=float, default=10.0)
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--kubeconfig", default="")
+    parser.add_argument("--cluster", default="")
     parser.add_argument("--repair", action="store_true")
     parser.add_argument("--set", type=from_json, default={})
     parser.add_argument("command", nargs="+")

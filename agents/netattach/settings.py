@@ -11,6 +11,7 @@ DEFAULTS: Defaults = {
     "confDir": "/etc/cni/net.d",
     "binDirs": ["/opt/cni/bin"],
     "kubeconfig": "/etc/cni/net.d/netattach.d/kubeconfig",
+    "poolsKubeconfig": "/etc/cni/net.d/whereabouts.d/kubeconfig",
     "cacheDir": "/var/lib/cni/netattach",
     "runtimeCacheDir": "/var/lib/cni/results",
     "multusCacheDir": "/var/lib/cni/multus",
@@ -38,6 +39,7 @@ class Settings:
         self.conf_dir = _text(config, "confDir")
         self.bin_dirs = _texts(config, "binDirs")
         self.kubeconfig = _text(config, "kubeconfig")
+        self.pools_kubeconfig = _text(config, "poolsKubeconfig")
         self.cache_dir = _text(config, "cacheDir")
         self.runtime_cache_dir = _text(config, "runtimeCacheDir")
         self.multus_cache_dir = _text(config, "multusCacheDir")

@@ -16,7 +16,7 @@ from netattach_node import Node  # noqa: E402
 
 from agents.netattach import build  # noqa: E402
 
-NEEDED = ("bridge", "host-local", "macvlan", "portmap", "static", "tuning")
+NEEDED = ("bridge", "host-local", "macvlan", "portmap", "static", "tuning", "whereabouts")
 
 
 def _candidates() -> list[Path]:

@@ -125,7 +125,8 @@ class Node:
         self.settings: dict[str, Any] = {
             "defaultNetwork": str(self.default_path), "confDir": str(self.net_d), "binDirs": [str(cni_bin)],
             "kubeconfig": str(self.kubeconfig), "cacheDir": str(self.cache), "runtimeCacheDir": str(self.results),
-            "tenants": str(folder / "tenants.json"), "apiTimeoutSeconds": 5, "delegateTimeoutSeconds": 30,
+            "tenants": str(folder / "tenants.json"), "poolsKubeconfig": str(folder / "none"),
+            "apiTimeoutSeconds": 5, "delegateTimeoutSeconds": 30,
         }  # fmt: skip
 
     def write_default(self, version: str = "1.0.0") -> None:
@@ -143,7 +144,7 @@ class Node:
 
     def own_settings(self) -> dict[str, Any]:
         """What the node's unit and its looks are told of this node's folders."""
-        keys = ("defaultNetwork", "confDir", "binDirs", "cacheDir", "runtimeCacheDir")
+        keys = ("defaultNetwork", "confDir", "binDirs", "cacheDir", "runtimeCacheDir", "poolsKubeconfig")
         own = {"leasesDir": str(self.leases_dir), "multusCacheDir": str(self.folder / "multus")}
         return {key: self.settings[key] for key in keys} | own
 
@@ -225,13 +226,8 @@ class Node:
     @contextmanager
     def inside(self) -> Iterator[None]:
         """This thread and what it starts are in the node's network namespace."""
-        libc = ctypes.CDLL(None, use_errno=True)
-        with Path("/proc/thread-self/ns/net").open("rb") as own, Path(f"/run/netns/{self.netns}").open("rb") as node:
-            assert libc.setns(node.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
-            try:
-                yield
-            finally:
-                assert libc.setns(own.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
+        with inside(self.netns):
+            yield
 
     def wait_for_lost_ports(self) -> None:
         """A port whose pod's namespace was deleted goes some time after the deletion has returned: what nobody waits
@@ -244,6 +240,18 @@ class Node:
         self.api.close()
         for netns in [self.netns, *(pod.netns for pod in self.pods)]:
             subprocess.run(["ip", "netns", "del", netns], check=False, capture_output=True, timeout=20)
+
+
+@contextmanager
+def inside(netns: str) -> Iterator[None]:
+    """This thread and what it starts are in the network namespace of that name."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with Path("/proc/thread-self/ns/net").open("rb") as own, Path(f"/run/netns/{netns}").open("rb") as other:
+        assert libc.setns(other.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
+        try:
+            yield
+        finally:
+            assert libc.setns(own.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
 
 
 def finish(process: subprocess.Popen[str]) -> Answer:
