@@ -14,6 +14,7 @@ POLICY: dict[str, Any] = {
     "networks": ["pods", "eth1-multicast"],
     "masters": ["eth1"],
     "own": {},
+    "pools": True,
     "administrators": {"users": [], "groups": ["system:masters", "kubeadm:cluster-admins"]},
     "limits": {"selections": 16, "addresses": 256},
     "tenants": {
@@ -55,6 +56,11 @@ def _ipam(**more: Any) -> str:
     return _with(MACVLAN, ipam={key: value for key, value in {**LOCAL, **more}.items() if value is not None})
 
 
+def _pooled(**more: Any) -> str:
+    pool = {"type": "whereabouts", "range": "10.0.0.64/27", "range_start": "10.0.0.70", "range_end": "10.0.0.80"}
+    return _with(MACVLAN, ipam={key: value for key, value in {**pool, **more}.items() if value is not None})
+
+
 def _static(*addresses: str) -> str:
     return _with(MACVLAN, ipam={"type": "static", "addresses": [{"address": address} for address in addresses]})
 
@@ -88,6 +94,8 @@ CASES: dict[str, Case] = {
     "dhcp": Case(_with(MACVLAN, ipam={"type": "dhcp"})),
     "a subnet of its range": Case(_ipam(subnet="10.0.0.64/27", rangeStart=None, rangeEnd=None)),
     "ranges": Case(_with(MACVLAN, ipam={"type": "host-local", "ranges": _SETS})),
+    "a range that nodes share": Case(_pooled()),
+    "a range that nodes share, whole": Case(_pooled(range="10.0.0.64/26", range_start=None, range_end=None)),
     "its size and its MAC by the pod": Case(_with(MACVLAN, mtu=1400, bcqueuelen=1000, capabilities={"mac": True})),
     "a chain": Case(_chain(_FIRST)),
     "a chain with tuning": Case(_chain(_FIRST, TUNING)),
@@ -193,6 +201,15 @@ CASES: dict[str, Case] = {
         _with(MACVLAN, ipam={"type": "host-local", "ranges": [*_SETS, [{"subnet": "10.0.0.0/26"}]]}), "subnet"
     ),
     "a range beside ranges": Case(_with(MACVLAN, ipam={**LOCAL, "subnet": "10.0.0.0/24", "ranges": _SETS}), "subnet"),
+    "a range that nodes share, a host's in it": Case(_pooled(range="10.0.0.0/24"), "range"),
+    "a range that nodes share, another's": Case(_pooled(range="10.0.0.128/27"), "range"),
+    "a range that nodes share, from and to": Case(_pooled(range="10.0.0.13-10.0.0.64/26"), "range"),
+    "a range that nodes share, none": Case(_pooled(range=None), "range"),
+    "a range that nodes share, by other credentials": Case(_pooled(kubernetes={"kubeconfig": "/etc/x"}), "kubernetes"),
+    "a range that nodes share, logged": Case(_pooled(log_file="/etc/cron.d/x"), "log_file"),
+    "a range that nodes share, by another file": Case(_pooled(configuration_path="/etc/x"), "configuration_path"),
+    "a range that nodes share, kept waiting": Case(_pooled(sleep_for_race=600), "sleep_for_race"),
+    "a range that nodes share, seen by no other": Case(_pooled(enable_overlapping_ranges=False), "enable_overlapping"),
     "another's range": Case(_ipam(rangeStart="10.0.0.130", rangeEnd="10.0.0.140"), "subnet"),
     "a range of one who has none": Case(json.dumps(MACVLAN), "subnet", "poor"),
     "addresses by the pod": Case(_with(MACVLAN, capabilities={"ips": True}), "ips"),

@@ -13,7 +13,7 @@ import json
 import sys
 
 from .patterns import NESTED, form, keys, known_keys, pattern, scalars, twice
-from .tenants import ADMISSION, LABEL, OCTETS, Grant, Json, at
+from .tenants import ADMISSION, LABEL, OCTETS, POOLED, Grant, Json, at
 
 _KNOWN = [key.strip('"') for key in known_keys()]
 _TOKENS = r'^(?:[ \t\r\n{}\[\],:]|"[^"\\\s]*"|-?[0-9]+|true|false)*$'
@@ -137,6 +137,7 @@ def _validations(policy: Json) -> list[Json]:
             f"variables.sets.all(s, s.all(u, isCIDR({subnet}) && variables.ranges.exists(r, {edges})))",
             "\"'ipam.subnet', or rangeStart and rangeEnd, must be of the namespace's ranges: \" + variables.given",
         ),
+        *_pooled(policy, first.format("range")),
         (
             "variables.ipams.all(i, i.matches(variables.ipam))",
             "\"'ipam' is of a type, or has a key, that may not stand there\"",
@@ -150,6 +151,18 @@ def _validations(policy: Json) -> list[Json]:
         {"expression": rule, "messageExpression": f"{subject} + {message}", "reason": "Forbidden"}
         for rule, message in rules
     ]
+
+
+def _pooled(policy: Json, pool: str) -> list[tuple[str, str]]:
+    """The rule of whereabouts' ranges, where the cluster has its pools; `pool` finds the range in the text `u`."""
+    own = f'u.contains(\'"type":"{POOLED}"\')'
+    inside = f"isCIDR({pool}) && variables.ranges.exists(r, cidr(r).containsCIDR({pool}))"
+    rule = f"variables.ipams.all(u, !{own} || ({inside}))"
+    return (
+        [(rule, "\"'ipam.range' must be of the namespace's ranges: \" + variables.given")]
+        if policy.get("pools")
+        else []
+    )
 
 
 def _quoted(text: str) -> str:

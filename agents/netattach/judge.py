@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-from .tenants import OCTETS, TOP, Choice, Grant, Json, of_ranges
+from .tenants import OCTETS, POOLED, TOP, Choice, Grant, Json, of_ranges
 
 
 class Refused(Exception):
@@ -152,23 +152,26 @@ def _addresses(ipam: object, ranges: list[str]) -> None:
         sets = ipam.get("ranges")
         for one in [item for some in sets for item in _objects(some)] if isinstance(sets, list) else [ipam]:
             _range(one, ranges)
+    if ipam.get("type") == POOLED:
+        # The whole of it: whereabouts passes over a start or an end that does not suit it.
+        _range({"subnet": ipam.get("range", "")}, ranges, "ipam.range")
 
 
 def _objects(value: object) -> list[Json]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _range(one: Json, ranges: list[str]) -> None:
+def _range(one: Json, ranges: list[str], key: str = "ipam.subnet") -> None:
     from ipaddress import ip_network
 
     subnet, first, last = (str(one.get(key, "")) for key in ("subnet", "rangeStart", "rangeEnd"))
     try:
         whole = ip_network(subnet)
     except ValueError as error:
-        raise Refused("ipam.subnet", f"no subnet: {error}") from None
+        raise Refused(key, f"no subnet: {error}") from None
     edges = [first or str(whole[0]), last or str(whole[-1])]
     if not any(all(of_ranges(edge, [item]) for edge in edges) for item in ranges):
-        raise Refused("ipam.subnet", f"{edges[0]} to {edges[1]} is not within {_listed(ranges)}")
+        raise Refused(key, f"{edges[0]} to {edges[1]} is not within {_listed(ranges)}")
 
 
 def _listed(ranges: list[str]) -> str:

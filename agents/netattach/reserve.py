@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 
 from . import leases
-from .errors import CniError
+from .errors import TRY_AGAIN, CniError
 from .pools import Pool, Pools, of_pools, within
 from .request import Pod
 from .settings import Settings, from_json
@@ -72,7 +72,10 @@ def main(words: list[str]) -> int:
 def _put_down(api: Pools, ranges: list[str], held: Mapping[str, list[str]], pods: Mapping[str, Pod]) -> int:
     for subnet in ranges:
         api.make(subnet)
-    told, clashes = reserve(api, api.survey()[0], held, pods, os.uname().nodename)
+    found = api.survey()[0]
+    if missing := [one for one in ranges if ip_network(one) not in [pool.range for pool in found]]:
+        raise CniError(TRY_AGAIN, f"the cluster has no pool of {', '.join(missing)}, and takes none yet")
+    told, clashes = reserve(api, found, held, pods, os.uname().nodename)
     for text in told:
         print(text)
     for text in sorted(clashes):

@@ -37,12 +37,21 @@ ANY = rf"(?:{SCALAR}|\[(?:{SCALAR}(?:,{SCALAR})*)?\]|\{{(?:{_PAIR}(?:,{_PAIR})*)
 ROUTE = {"dst": CIDR, "gw": IP}
 DNS = {"nameservers": [IP], "domain": WORD, "search": [WORD], "options": [WORD]}
 RANGE = {"subnet": CIDR, "rangeStart": IP, "rangeEnd": IP, "gateway": IP}
+POOLED = "whereabouts"  # where the cluster has its pools
 IPAM = Choice(
     {
         "dhcp": {},
         "static": {"addresses": [{"address": CIDR, "gateway": IP}], "routes": [ROUTE], "dns": DNS},
         "host-local": {**RANGE, "routes": [ROUTE]},
         "host-local/ranges": {"ranges": [[RANGE]], "routes": [ROUTE]},
+        POOLED: {
+            "range": CIDR,
+            "range_start": IP,
+            "range_end": IP,
+            "exclude": [CIDR],
+            "gateway": IP,
+            "routes": [ROUTE],
+        },
     }
 )
 _MAC_BY_POD = {"mac": "true"}
@@ -72,12 +81,14 @@ class Grant:
     """What one namespace may have: what the policy gives to all, and what lab.yml adds for it."""
 
     def __init__(self, policy: Json, namespace: str) -> None:
-        """`policy` is what `mcastlab` writes: `networks`, `masters`, `limits`, and `tenants` by namespace."""
+        """`policy` is what `mcastlab` writes: `networks`, `masters`, `limits`, `tenants` by namespace, and
+        `pools` where the cluster has whereabouts'."""
         self.namespace = namespace
         own = at(policy, "tenants", namespace)
         self.reserved = _texts(policy, "networks")
         self.ranges, self.types = _texts(own, "ranges"), _texts(own, "types")
         self.options = [option.partition(".")[::2] for option in _texts(own, "options")]
+        self.pools = policy.get("pools") is True
         ipvlan = "ipvlan" in self.types
         # An interface carries macvlan or ipvlan, never both.
         self.masters: dict[str, list[str]] = {
@@ -101,7 +112,8 @@ class Grant:
 
     def ipam(self) -> Choice:
         """The ways to addresses, by type and form."""
-        return Choice({form: self._with(form.partition("/")[0], keys) for form, keys in IPAM.items()})
+        forms = {form: keys for form, keys in IPAM.items() if form != POOLED or self.pools}
+        return Choice({form: self._with(form.partition("/")[0], keys) for form, keys in forms.items()})
 
     def _with(self, kind: str, keys: Json) -> Json:
         more = {key: ANY for owner, key in self.options if owner == kind}

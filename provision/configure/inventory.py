@@ -13,6 +13,7 @@ from provision.hosts.connect import openssh_options
 from provision.hosts.facts import NodeFacts
 from provision.hosts.machine import Machine, Management
 from provision.networks.attacher import Attacher
+from provision.networks.manifests import pools
 from provision.networks.tenants import policy
 
 _GROUPS = {"control-plane": "control_plane", "worker": "workers", "source": "sources"}
@@ -41,6 +42,7 @@ def variables(lab: Lab, bundle: Mapping[str, Any], node: NodeFacts | None, choic
         "mcastlab_bundle_dir": BUNDLE_DIR,
         **({"mcastlab_node": node.variables()} if node else {}),  # without it, the playbooks look at each host
         "mcastlab_tenants": policy(lab),
+        "mcastlab_pools": pools(lab),
         "mcastlab_multicast_group": str(lab.multicast.group),
         "mcastlab_multicast_memberships": lab.multicast.memberships,
         "mcastlab_control_plane": lab.control_plane.name,

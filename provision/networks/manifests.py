@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from provision.cluster.manifests import TEMPLATES, Manifest, loaded
 from provision.config import Lab, Network
 from provision.core.templating import render_file
@@ -22,6 +24,15 @@ def network_texts(lab: Lab) -> list[str]:
 def network_text(network: Network, namespace: str) -> str:
     """One network in one namespace."""
     return render_file(TEMPLATES / "nad.yml.j2", {"network": network.model_dump(mode="json"), "namespace": namespace})
+
+
+def pools(lab: Lab) -> dict[str, Any]:
+    """What hosts are told of addresses that nodes count together: the ranges, and the manifests of the lab's networks,
+    which change before there are several nodes. Empty where no network has such."""
+    ranges = dict.fromkeys(str(one.ipam.subnet) for one in lab.networks if one.ipam.type == "whereabouts")
+    if not ranges:
+        return {}
+    return {"ranges": [*ranges], "networks": "---\n".join([*namespace_texts(lab), *network_texts(lab)])}
 
 
 def namespaces(lab: Lab) -> list[Manifest]:

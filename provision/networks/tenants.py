@@ -16,7 +16,7 @@ from typing import Any
 from provision.cluster.api import Kube, NetworkAttachment
 from provision.config import Lab
 from provision.core.paths import ROOT
-from provision.networks.manifests import networks
+from provision.networks.manifests import networks, pools
 
 _PACKAGE = "mcastlab_netattach"
 # Networks that are none of the lab's, and whose names are taken all the same: on each node's disk.
@@ -37,6 +37,7 @@ def policy(lab: Lab) -> dict[str, Any]:
             "groups": list(tenants.administrators.groups),
         },
         "limits": tenants.limits.model_dump(),
+        **({"pools": True} if pools(lab) else {}),
         "tenants": {
             tenant.namespace: {
                 "ranges": [str(subnet) for subnet in tenant.ranges],
@@ -55,7 +56,7 @@ def summary(lab: Lab) -> dict[str, Any]:
     first = ", ".join(f"{kind} on {' or '.join(grant.masters[kind])}" for kind in grant.first())
     following, ipam = (
         ", ".join(dict.fromkeys(kind.partition("/")[0] for kind in choice))
-        for choice in (grant.following(), known.IPAM)
+        for choice in (grant.following(), grant.ipam())
     )
     return {
         "label": known.LABEL,
