@@ -65,7 +65,7 @@ class RealApi:
             "--disable-admission-plugins=ServiceAccount",
         ]  # fmt: skip
         self.start()
-        self.kubectl("apply", "--filename", str(WHEREABOUTS))
+        self.kubectl("apply", "--server-side", "--filename", str(WHEREABOUTS))
         self.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd/ippools.whereabouts.cni.cncf.io")
         self.kubeconfig = folder / "kubeconfig"
         self.kubeconfig.write_bytes(self._kubeconfig(self.token()))
