@@ -4,7 +4,7 @@ SHELL := /bin/bash
 LAB ?= lab.yml
 MCASTLAB := .venv/bin/mcastlab
 
-.PHONY: help up down test test-vm test-policy-vm lint unit integration molecule e2e kills faults-attach docs lock install
+.PHONY: help up down test test-vm test-policy-vm test-nodes lint unit integration molecule e2e kills faults-attach docs lock install
 
 help:  ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1|/' | column -t -s '|'
@@ -29,6 +29,10 @@ test-vm:  ## The lab in two virtual machines by Vagrant and libvirt, emulated wh
 test-policy-vm:  ## The tests of multicast-policy on Debian's own kernel, in a machine that is emulated: a quarter of an hour
 	@scripts/install dev policy-vm
 	@scripts/test-policy-vm
+
+test-nodes:  ## What takes long of a lab with a worker: 200 pods that share addresses
+	@scripts/install dev
+	@.venv/bin/pytest -s tests/nodes
 
 lint unit integration e2e:  ## One suite of `make test`
 	@scripts/install dev
