@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import DECODING_FAILURE, IO_FAILURE, TRY_AGAIN, CniError, Damaged
-from .files import damaged, open_lock, read
+from .files import damaged, open_lock, read, write_whole
 
 _MOST = 4096  # octets: an id and a name have no more
 _LOCK_WAIT = 10.0
@@ -49,6 +49,16 @@ def interface(path: str) -> str:
         return read(path, _REMEDY, most=_MOST).partition(b"\r\n")[2].strip().decode(errors="replace")
     except (CniError, FileNotFoundError):
         return ""
+
+
+def take(path: str, container: str, ifname: str) -> bool:
+    """Have host-local hold the address that `path` is of for a container; whether it was free. OSError, CniError."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with _locked(os.path.dirname(path)):
+        if os.path.lexists(path):
+            return False
+        write_whole(path, f"{container}\r\n{ifname}".encode(), durable=True)
+        return True
 
 
 def free(container: str, paths: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """whereabouts' pools in the cluster, whose addresses all nodes share: what is taken, by whom, and giving it back.
 
-whereabouts v0.9.2, pkg/storage/kubernetes/ipam.go: an IPPool for each range, in it an allocation for each address by
+whereabouts, pkg/storage/kubernetes/ipam.go: an IPPool for each range, in it an allocation for each address by
 its place in the range; beside each an OverlappingRangeIPReservation with the address for a name. Whose node an
 allocation is they do not say, so the node itself notes it in that reservation: its name as a label, and the container,
 which the plug-in leaves empty. A note holds as long as the allocation is that container's.

@@ -1,9 +1,11 @@
 """What host-local gave to pods, put down in whereabouts' pools: a lab that gets its first worker renumbers nobody.
 
     netattach reserve [--wait SECONDS] RANGE…
+    netattach reserve --to-host-local
 
 Run by the role before networks change their plug-in; the reconciler does the same for what comes in between. Pods
 that run keep host-local's file until their end; the pool's allocation is freed as any other whose container is gone.
+The second form is the way back, for a lab that loses its last worker.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from . import leases
 from .errors import TRY_AGAIN, CniError
 from .pools import Pool, Pools, of_pools, within
 from .request import Pod
+from .results import pod_addresses
 from .settings import Settings, from_json
 from .store import Store
 
@@ -49,6 +52,8 @@ def main(words: list[str]) -> int:
     """The role's program; it says what it has reserved. 1 where the API server cannot be told."""
     wanted = _arguments().parse_args(words)
     settings = Settings(wanted.set)
+    if wanted.to_host_local:
+        return _to_host_local(settings)
     held, faults = leases.holders(settings.leases_dir)
     ranges = [ip_network(one) for one in wanted.ranges]
     mine = {one: found for one, paths in held.items() if (found := [path for path in paths if within(path, ranges)])}
@@ -69,6 +74,20 @@ def main(words: list[str]) -> int:
             time.sleep(_PAUSE)
 
 
+def _to_host_local(settings: Settings) -> int:
+    """Have host-local hold what pods of this node have of whereabouts. No DEL of theirs gives that back: the reconciler
+    does, as what no record knows."""
+    store = Store(settings.cache_dir)
+    store.prepare()
+    for record in store.records():
+        for one in [one for one in record.attachments if one.network.shares_addresses]:
+            for address in (own.partition("/")[0] for own in pod_addresses(one.newest_result())):
+                path = f"{settings.leases_dir}/{one.network.name}/{address}"
+                if leases.take(path, record.container_id, one.ifname):
+                    print(f"Reserved {address} of network '{one.network.name}' by host-local: whereabouts gave it")
+    return 0
+
+
 def _put_down(api: Pools, ranges: list[str], held: Mapping[str, list[str]], pods: Mapping[str, Pod]) -> int:
     for subnet in ranges:
         api.make(subnet)
@@ -87,5 +106,6 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="netattach reserve")
     parser.add_argument("--wait", type=float, default=0.0)
     parser.add_argument("--set", type=from_json, default={})
-    parser.add_argument("ranges", nargs="+")
+    parser.add_argument("--to-host-local", action="store_true")
+    parser.add_argument("ranges", nargs="*")
     return parser

@@ -1,4 +1,4 @@
-"""Whether a node's pods have the interfaces that they asked for, as the node sees it (agents/netattach/whole)."""
+"""What a node is asked of its pods' attachments: whether they are whole, and to keep addresses as networks change."""
 
 from __future__ import annotations
 
@@ -54,3 +54,8 @@ def look(node: Remote) -> Attachments:
     found = json.loads(done.stdout)
     broken = tuple(BrokenPod(one["pod"], tuple(one["faults"])) for one in found["broken"])
     return Attachments(tuple(found["whole"]), broken)
+
+
+def give_to_host_local(node: Remote) -> None:
+    """Have host-local hold the addresses that whereabouts gave to pods of a node, whose networks change to it."""
+    node.run(["python3", "-IS", _PROGRAM, "reserve", "--to-host-local"], _SECONDS)

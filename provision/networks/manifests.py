@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from provision.cluster.api import NetworkAttachment
 from provision.cluster.manifests import TEMPLATES, Manifest, loaded
 from provision.config import Lab, Network
 from provision.core.templating import render_file
@@ -33,6 +35,13 @@ def pools(lab: Lab) -> dict[str, Any]:
     if not ranges:
         return {}
     return {"ranges": [*ranges], "networks": "---\n".join([*namespace_texts(lab), *network_texts(lab)])}
+
+
+def back_at_host_local(lab: Lab, before: Sequence[NetworkAttachment]) -> list[str]:
+    """The lab's networks, as NAMESPACE/NAME, that have whereabouts in the cluster and shall have host-local."""
+    shared = {(one.namespace, one.name) for one in before if '"whereabouts"' in one.config}
+    wanted = {(space, one.name) for one in lab.networks if one.ipam.type == "host-local" for space in one.namespaces}
+    return [f"{space}/{name}" for space, name in sorted(shared & wanted)]
 
 
 def namespaces(lab: Lab) -> list[Manifest]:

@@ -69,4 +69,4 @@ def test_many_pods_at_once(nodes: CliLab) -> None:
     until("the pods to go", lambda: not pods(nodes), 900)
     at_once = len(held(nodes))
     freed = until("the pools to be free", lambda: not held(nodes), GRACE)
-    print(f"\n{PODS} pods on {dict(places)}: up in {up:.0f} s, {at_once} entries as they went, none after {freed:.0f} s")
+    print(f"\n{PODS} pods on {dict(places)}: up in {up:.0f} s; {at_once} entries as they went, 0 after {freed:.0f} s")

@@ -294,9 +294,29 @@ def test_what_host_local_gave_in_between_is_reserved_by_the_reconciler(node: Nod
     assert f"is also that of container {second.id[:12]}" in said, "and what cannot be mended is told"
 
 
-def reserve(node: Node) -> str:
-    """What role netattach runs on the control plane."""
-    words = [f"--set={json.dumps(node.own_settings())}", "10.0.0.0/24"]
+def test_the_last_worker_renumbers_nobody(node: Node, api: RealApi, conf: Path) -> None:
+    """What whereabouts gave is host-local's to keep, until its pod has gone."""
+    node.nad("lan", shared(node, api, conf))
+    before = node.pod("lan")
+    node.call("ADD", before).good()
+    assert (
+        reserve(node, "--to-host-local") == "Reserved 10.0.0.13 of network 'lan' by host-local: whereabouts gave it\n"
+    )
+    assert reserve(node, "--to-host-local") == "", "once"
+    node.nad("lan", node.macvlan("1.0.0"))
+    after = node.pod("lan")
+    node.call("ADD", after).good()
+    assert (address(before), address(after)) == ("10.0.0.13", "10.0.0.14")
+    for pod in (before, after):
+        node.call("DEL", pod).good()
+    assert api.taken() == {}
+    assert "Freed 10.0.0.13 of network 'lan'" in reconcile(node).stdout
+    node.nothing_left()
+
+
+def reserve(node: Node, what: str = "10.0.0.0/24") -> str:
+    """What role netattach runs on the control plane, or a stage as networks go back."""
+    words = [f"--set={json.dumps(node.own_settings())}", what]
     done = subprocess.run(
         ["ip", "netns", "exec", node.netns, str(node.executable), "reserve", *words],
         capture_output=True, text=True, check=False, timeout=60,

@@ -11,6 +11,7 @@ import yaml
 
 from provision import config
 from provision.cluster import manifests
+from provision.cluster.api import NetworkAttachment
 from provision.commands import render
 from provision.configure.kubeadm import kubeadm
 from provision.core import templating
@@ -18,7 +19,7 @@ from provision.core.errors import HostError, InputError
 from provision.core.paths import ROOT
 from provision.hosts.facts import NodeFacts
 from provision.networks.attacher import Attacher
-from provision.networks.manifests import namespaces, networks
+from provision.networks.manifests import back_at_host_local, namespaces, networks
 
 ADMISSION = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 NODE = NodeFacts(in_container=True, from_image=True, cgroup_version=2, sys_resource=True)
@@ -55,6 +56,14 @@ def test_a_network_whose_addresses_nodes_count_together(tmp_path: Path, membersh
     wanted = {"type": "whereabouts", "range": "10.0.0.0/24", "range_start": "10.0.0.20", "range_end": "10.0.0.29"}
     assert (made["plugins"][0] if memberships else made)["ipam"] == wanted
     assert made["disableCheck"] is True, "whereabouts fails every CHECK"
+
+
+def test_networks_that_go_back_to_host_local_are_found() -> None:
+    lab = config.load(None)
+    shared, own = '{"ipam": {"type": "whereabouts"}}', '{"ipam": {"type": "host-local"}}'
+    there = [NetworkAttachment("default", "eth1-multicast", shared), NetworkAttachment("default", "other", shared)]
+    assert back_at_host_local(lab, there) == ["default/eth1-multicast"]
+    assert back_at_host_local(lab, [NetworkAttachment("default", "eth1-multicast", own)]) == []
 
 
 def test_the_pod_is_the_seeds() -> None:
