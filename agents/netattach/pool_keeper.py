@@ -53,10 +53,11 @@ class PoolKeeper:
     def _look(self, now: float, alive: set[str], held: Mapping[str, list[str]], pods: Mapping[str, Pod]) -> list[str]:
         pools, notes = self._pools.survey()
         running = {one: paths for one, paths in held.items() if one in alive}
-        told, clashes = reserve(self._pools, pools, running, pods, self._node)
-        done = told + sorted(clashes - self._twice)
+        _, clashes = reserve(self._pools, pools, running, pods, self._node)
+        done = sorted(clashes - self._twice)
         self._twice = clashes
-        taken = [one for pool in pools for one in pool.taken]
+        files = {path.rpartition("/")[2] for paths in held.values() for path in paths}
+        taken = [one for pool in pools for one in pool.taken if not self._followed(one, alive, files)]
         self._note([one for one in taken if one.container in alive])
         if self._cluster:
             self._ask(self._cluster, now, taken)
@@ -70,6 +71,11 @@ class PoolKeeper:
             if key in due:
                 self._pools.forget(note)
         return done
+
+    def _followed(self, one: Taken, alive: set[str], files: set[str]) -> bool:
+        """Whether an allocation was but put down after host-local's file, and has gone with it."""
+        after = one.node == self._node and one.note is not None and one.note.by_host_local
+        return after and one.container not in alive and str(one.address) not in files and self._pools.free(one)
 
     def _note(self, own: list[Taken]) -> None:
         """Note what is this node's own. A reservation that is not there yet is whereabouts' to make, which would fail
@@ -103,5 +109,7 @@ class PoolKeeper:
         return self._nodes is not None and node not in self._nodes
 
     def _told(self, one: Taken) -> str:
-        of = f" on node '{one.node}', which the cluster no longer has," if one.node and one.node != self._node else ""
-        return f"Freed {one}, which is gone,{of} had"
+        if one.node == self._node:
+            return f"Freed {one}: pod '{one.pod}' had it in container {one.container[:12]}, which is gone"
+        where = f" on node '{one.node}', which the cluster no longer has" if one.node else ", which is gone"
+        return f"Freed {one}: pod '{one.pod}' had it{where}"

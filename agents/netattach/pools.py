@@ -17,6 +17,7 @@ from .errors import API_REFUSED, TRY_AGAIN, Away, CniError
 from .tenants import Json, at
 
 NODE = "mcastlab.io/node"
+GIVEN_BY = "mcastlab.io/given-by"  # host-local, where the allocation is but put down after it
 _GROUP = "/apis/whereabouts.cni.cncf.io/v1alpha1/namespaces/kube-system"
 _POOLS, _NOTES = f"{_GROUP}/ippools", f"{_GROUP}/overlappingrangeipreservations"
 _ANSWER_SECONDS = 3.0
@@ -35,6 +36,7 @@ class Note:
         self.version = str(metadata.get("resourceVersion"))
         self.node = str(at(found, "metadata", "labels").get(NODE) or "")
         self.container = str(spec.get("containerid") or "")
+        self.by_host_local = GIVEN_BY in at(found, "metadata", "labels")
 
 
 class Taken:
@@ -48,7 +50,7 @@ class Taken:
         self.note: Note | None = None
 
     def __str__(self) -> str:
-        return f"{self.address} of pool '{self.pool.name}', which pod '{self.pod}' (container {self.container[:12]})"
+        return f"{self.address} of pool '{self.pool.name}'"
 
     @property
     def node(self) -> str:
@@ -103,9 +105,10 @@ class Pools:
             taken.note = notes.get(taken.note_name)
         return pools, notes
 
-    def note(self, taken: Taken, node: str) -> bool:
+    def note(self, taken: Taken, node: str, *, by_host_local: bool = False) -> bool:
         """Say that the allocation is of `node`; whether that was written, for somebody else may have been first."""
-        metadata: Json = {"name": taken.note_name, "labels": {NODE: node}}
+        labels = {NODE: node, **({GIVEN_BY: "host-local"} if by_host_local else {})}
+        metadata: Json = {"name": taken.note_name, "labels": labels}
         spec = {"podref": taken.pod, "ifname": taken.ifname, "containerid": taken.container}
         if taken.note is None:
             made = {**_kind("OverlappingRangeIPReservation", metadata), "spec": spec}

@@ -41,10 +41,13 @@ def reserve(
                 pod, ifname = str(pods.get(container, "")), leases.interface(path)
                 if there is None and (made := api.take(pool, address, container, pod, ifname)):
                     pool.taken.append(made)
-                    api.note(made, node)
+                    api.note(made, node, by_host_local=True)
                     told.append(f"Reserved {address} in pool '{pool.name}': host-local of network '{network}' gave it")
                 elif there is not None and there.container != container:
-                    clashes.add(f"{there} has, is also that of container {container[:12]} by network '{network}'")
+                    clashes.add(
+                        f"Two have {there}: pod '{there.pod}' by whereabouts, "
+                        f"and container {container[:12]} by host-local of network '{network}'"
+                    )
     return told, clashes
 
 

@@ -134,7 +134,7 @@ def test_a_node_gives_back_its_own_and_nobody_elses(api: RealApi, caller: Caller
     assert look(api, first, 10) == [], "it has the time that was set"
     assert look(api, first, 14) == []
     (told,) = look(api, first, 15)
-    assert told == "Freed 10.0.0.13 of pool '10.0.0.0-24', which pod 'default/pod-0' (container c0), which is gone, had"
+    assert told == "Freed 10.0.0.13 of pool '10.0.0.0-24': pod 'default/pod-0' had it in container c0, which is gone"
     assert [entry["id"] for entry in api.taken().values()] == ["c1"]
     assert list(api.notes()) == ["10.0.0.14"]
     assert look(api, keeper(api, "second", cluster=False), 0, "c1") == []
@@ -161,7 +161,7 @@ def test_what_nodes_had_that_are_gone_and_pods_whom_nobody_noted(api: RealApi, c
     assert look(api, keeper(api, "other"), 0) == [], "only one node has the duty"
     told = look(api, keeper(api, "first", cluster=True), 0, "c0")
     assert sorted(text.partition(" of pool")[0] for text in told) == ["Freed 10.0.0.14", "Freed 10.0.0.15"]
-    assert "on node 'left', which the cluster no longer has," in " ".join(told)
+    assert "had it on node 'left', which the cluster no longer has" in " ".join(told)
     assert {entry["podref"] for entry in api.taken().values()} == {"default/pod-0", "default/stays"}
 
 
@@ -274,7 +274,7 @@ def test_the_first_worker_renumbers_nobody(node: Node, api: RealApi, conf: Path)
     for pod in (before, after):
         node.call("DEL", pod).good()
     assert [entry["podref"] for entry in api.taken().values()] == [before.key]
-    assert "Freed 10.0.0.13 of pool '10.0.0.0-24'" in reconcile(node).stdout
+    assert reconcile(node).stdout == "", "what follows host-local is nobody's news"
     assert (api.taken(), api.notes()) == ({}, {})
     node.nothing_left()
 
@@ -289,9 +289,9 @@ def test_what_host_local_gave_in_between_is_reserved_by_the_reconciler(node: Nod
     assert address(first) == "10.0.0.13"
     assert second.addresses("net1") == ["10.0.0.13"], "each plug-in counts for itself"
     said = reconcile(node, first, second).stdout
-    assert "Reserved 10.0.0.14 in pool" in said
-    assert "10.0.0.13 of pool '10.0.0.0-24', which pod" in said
-    assert f"is also that of container {second.id[:12]}" in said, "and what cannot be mended is told"
+    assert sorted(entry["podref"] for entry in api.taken().values()) == [first.key, second.key]
+    assert f"Two have 10.0.0.13 of pool '10.0.0.0-24': pod '{first.key}' by whereabouts" in said
+    assert f"and container {second.id[:12]} by host-local of network 'lan'" in said, "what cannot be mended is told"
 
 
 def test_the_last_worker_renumbers_nobody(node: Node, api: RealApi, conf: Path) -> None:
