@@ -67,7 +67,9 @@ def test_dual_stack_is_the_default(lab: CliLab) -> None:
     kubectl = ("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get")
     node = json.loads(lab.on("k8s", *kubectl, "node", "k8s", "-o", "json"))
     addresses = [item["address"] for item in node["status"]["addresses"] if item["type"] == "InternalIP"]
-    assert addresses == ["10.98.1.11", "fd00:98:1::11"]
+    own = json.loads(lab.on("k8s", "ip", "-json", "address", "show", "dev", "eth0", "scope", "global"))
+    assert addresses == [entry["local"] for entry in own[0]["addr_info"]], "on the management network"
+    assert [":" in address for address in addresses] == [False, True]
     assert len(node["spec"]["podCIDRs"]) == 2
     dns = json.loads(lab.on("k8s", *kubectl, "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "-o", "json"))
     assert all(len(pod["status"]["podIPs"]) == 2 for pod in dns["items"])

@@ -25,7 +25,7 @@ class Departures:
         if nodes:
             with Remotes(machines) as remotes:
                 for name, ready in nodes.items():
-                    run.progress.report(f"{name}: leaving the cluster")
+                    run.progress.report(f"Host '{name}' leaves the cluster")
                     _take_out(remotes.get(lab.control_plane.name), name, drain=ready)
         left = provider.left(lab)
         if left:

@@ -22,6 +22,9 @@ from provision.providers.podman.cli import Podman
 Probe = Callable[[], Iterable[McastlabError]]
 
 _MEMORY_GIB = 3.0
+# inotify instances that a node's systemd, kubelet, container runtime and pods take (counted: 37 on a new node).
+_INOTIFY = 45
+_INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
 _WORKER_GIB = 1.0  # a node that carries no control plane
 _DISK_GIB = 8.0
 _NF_CALL = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
@@ -72,7 +75,7 @@ def of_containers(lab: Lab, bridges: frozenset[str]) -> list[McastlabError]:
 
 
 def _for_containers(lab: Lab, bridges: frozenset[str]) -> tuple[Probe, ...]:
-    mine: tuple[Probe, ...] = (_kernel, lambda: _programs(lab), lambda: _room(lab))
+    mine: tuple[Probe, ...] = (_kernel, lambda: _programs(lab), lambda: _room(lab), lambda: _watches(lab))
     return (*mine, lambda: _subnets(lab, bridges), lambda: _firewall(lab, bridges))
 
 
@@ -159,6 +162,18 @@ def _room(lab: Lab) -> Iterable[McastlabError]:
             f"{room:.1f} GiB of disk are free, {_DISK_GIB:.0f} are needed",
             where=str(place),
             remedy="Free some, or set MCASTLAB_CACHE to another disk",
+        )
+
+
+def _watches(lab: Lab) -> Iterable[McastlabError]:
+    """Where they run out, kube-proxy and others end again and again, with "too many open files"."""
+    most, needed = int(_INOTIFY_LIMIT.read_text()), _INOTIFY * len(lab.nodes)
+    if most < needed:
+        more = -(-2 * needed // 128) * 128
+        yield HostError(
+            f"A user of this machine can have {most} inotify instances, and the lab's {len(lab.nodes)} nodes need {needed}",
+            where=str(_INOTIFY_LIMIT),
+            remedy=f"Run `sysctl fs.inotify.max_user_instances={more}` as root, and write it into /etc/sysctl.d to keep it",
         )
 
 
