@@ -171,9 +171,9 @@ def _watches(lab: Lab) -> Iterable[McastlabError]:
     if most < needed:
         more = -(-2 * needed // 128) * 128
         yield HostError(
-            f"A user of this machine can have {most} inotify instances, and the lab's {len(lab.nodes)} nodes need {needed}",
+            f"A user here can have {most} inotify instances, and the lab's {len(lab.nodes)} nodes need {needed}",
             where=str(_INOTIFY_LIMIT),
-            remedy=f"Run `sysctl fs.inotify.max_user_instances={more}` as root, and write it into /etc/sysctl.d to keep it",
+            remedy=f"Run `sysctl fs.inotify.max_user_instances={more}` as root; a file in /etc/sysctl.d keeps it",
         )
 
 
