@@ -136,7 +136,7 @@ class Enforcer:
         counted = Counter(port.namespace for port in self._found.values())
         names = {name: counted[name] for name in policy.namespaces}
         seconds = time.monotonic() - started
-        note = "; ".join(text for text in (self._note, policy.apart) if text)
+        note = "; ".join(text for text in (self._note, *self._tunnels.notes) if text)
         return Outcome(policy.generation, names, self._found, "", seconds, last.updates + 1, note, tunnels)
 
 

@@ -11,8 +11,10 @@ import json
 import logging
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from . import hooks, ports
@@ -21,8 +23,11 @@ from .model import Node, Policy, Tunnel
 _LOG = logging.getLogger("multicast-policy")
 PORT, TABLE, _TTL = 4789, "mcastlab-tunnel", 255
 MTU = 1500
+# Of the network between nodes, for whole IPv6 frames of pods: VXLAN takes 50 octets, and none is taken apart on the way.
+_ENOUGH_FOR_IPV6 = MTU + 50
 _EVERYBODY = "00:00:00:00:00:00"
 _OURS = re.compile(r"vx[0-9a-f]{6}")
+_NET = Path("/sys/class/net")
 _SECONDS = 20
 # Nothing is learnt from a tunnel and nothing flooded into it but groups that nobody told of, reports among them. What
 # came by one does not go out by another.
@@ -48,6 +53,7 @@ class Tunnels:
     def __init__(self, bridge: str, name: str) -> None:
         self._bridge, self._name = bridge, name
         self._filter: tuple[str, str] = ("", "")  # as it was written, and as the kernel shows it
+        self.notes: tuple[str, ...] = ()  # what an administrator should know of what crosses
 
     def bring(self, policy: Policy) -> tuple[dict[int, Tunnel], list[Tunnel]]:
         """Make and remove devices and filter as `policy` says: (all tunnels by index, those that are to be raised).
@@ -56,6 +62,7 @@ class Tunnels:
         """
         wanted = self._wanted(policy)
         place = self._place(policy) if wanted else None
+        self.notes = tuple(_notes(policy, place))
         there = self._there(place)
         _ip([f"link delete {device}" for device in there if device not in wanted or not there[device]])
         kept = {device for device in there if device in wanted and there[device]}
@@ -81,7 +88,10 @@ class Tunnels:
         own = next((node for node in policy.nodes if node.name == self._name), None)
         if own is None:
             return {}  # a node that the controller has not seen yet
-        made = (Tunnel(name, netid, own.subnets, policy.crossing) for name, netid in policy.netids)
+        twice = {netid for netid, count in Counter(netid for _, netid in policy.netids).items() if count > 1}
+        made = (
+            Tunnel(name, netid, own.subnets, policy.crossing) for name, netid in policy.netids if netid not in twice
+        )
         return {tunnel.device: tunnel for tunnel in made}
 
     def _place(self, policy: Policy) -> Place:
@@ -149,6 +159,24 @@ class Tunnels:
     @staticmethod
     def _shown() -> str:
         return _run(["/usr/sbin/nft", "--stateless", "list", "table", "inet", TABLE], check=False)
+
+
+def _notes(policy: Policy, place: Place | None) -> Iterator[str]:
+    if policy.apart:
+        yield policy.apart
+    names: dict[int, list[str]] = {}
+    for name, netid in policy.netids:
+        names.setdefault(netid, []).append(name)
+    for netid, several in names.items():
+        if len(several) > 1 and len(policy.nodes) > 1:
+            yield f"multicast of {', '.join(several)} does not cross nodes: they have one netid, {netid}"
+    if place and any(":" in subnet for subnet in place.own.subnets):
+        mtu = int((_NET / place.interface / "mtu").read_text())
+        if mtu < _ENOUGH_FOR_IPV6:
+            yield (
+                f"IPv6 packets of more than {mtu - 50} octets to groups do not cross nodes: the MTU of"
+                f" '{place.interface}' is {mtu}, and {_ENOUGH_FOR_IPV6} are needed"
+            )
 
 
 def filter_text(place: Place) -> str:

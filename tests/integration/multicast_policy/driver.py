@@ -18,7 +18,7 @@ from tests.integration.multicast_policy.patience import patient
 def told(outcome: Outcome) -> None:
     """What NodeMulticast would say."""
     status = {"generation": outcome.generation, "namespaces": outcome.namespaces, "error": outcome.error}
-    print(json.dumps({**status, "seconds": outcome.seconds}), flush=True)
+    print(json.dumps({**status, "seconds": outcome.seconds, "note": outcome.note}), flush=True)
 
 
 def seen(found: Seen) -> None:

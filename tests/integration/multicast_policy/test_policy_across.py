@@ -164,3 +164,22 @@ def test_whole_datagrams_cross(nodes: Nodes, group: str, octets: int) -> None:
     here.say(group, text)
     assert there.heard_with(text) == {text}
     assert neighbour.heard_with(text) == {text}
+
+
+def test_what_does_not_cross_is_told(tmp_path: Path, cni_bin: Path, policy_object: Path) -> None:
+    """A network between nodes that is too small for IPv6; the lab's own is not."""
+    made = Nodes(tmp_path, cni_bin, policy_object, 2, mtu=1500)
+    try:
+        made.enable("green")
+        here, there = made.pods("green")
+        there.hear(G6)
+        member_elsewhere(made.all[0], "green", G6)
+        here.say(G6, "x" * 1472)
+        here.say(G6, "small")
+        assert there.heard_with("small") == {"small"}
+        told = made.all[0].permit("green")["note"]
+        assert (
+            "more than 1450 octets to groups do not cross nodes: the MTU of 'eth0' is 1500, and 1550 are needed" in told
+        )
+    finally:
+        made.close()
