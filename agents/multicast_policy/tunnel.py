@@ -23,7 +23,7 @@ from .model import Node, Policy, Tunnel
 _LOG = logging.getLogger("multicast-policy")
 PORT, TABLE, _TTL = 4789, "mcastlab-tunnel", 255
 MTU = 1500
-# Of the network between nodes, for whole IPv6 frames of pods: VXLAN takes 50 octets, and none is taken apart on the way.
+# Of the network between nodes, for whole IPv6 frames of pods: VXLAN takes 50 octets; none is taken apart on the way.
 _ENOUGH_FOR_IPV6 = MTU + 50
 _EVERYBODY = "00:00:00:00:00:00"
 _OURS = re.compile(r"vx[0-9a-f]{6}")
