@@ -46,6 +46,7 @@ class TwoWorkers(LoadScopeScheduling):  # type: ignore[misc]
         return "own labs" if file.endswith(tuple(f"_{name}.py" for name in OWN_LABS)) else "the lab"
 
 
+@pytest.hookimpl(optionalhook=True)  # without xdist there is nobody to ask
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoWorkers:
     return TwoWorkers(config, log)
 

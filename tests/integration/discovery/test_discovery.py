@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.discovery.conftest import Instance, Lan, eventually
 
-SLACK = 3.0  # for a machine that is busy
+SLACK = 10.0  # for a machine that is busy: at load 33 an instance took eight seconds to begin
 
 
 def sees(instance: Instance, *names: str) -> None:

@@ -209,5 +209,7 @@ def test_whole_datagrams_of_any_length_pass_within(node: Node, group: str, octet
     for pod in (other, blue):
         pod.hear(group)
     one.say(group, "x" * octets, "5", "0.05")
+    assert other.hearing
+    other.hearing.more_than(5)  # it says first that it is ready
     other.heard_with("x" * octets)
     assert ([len(text) for text, _, _ in other.hearing.all[1:]], blue.heard()) == ([octets] * 5, set())
