@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from provision.providers.podman.provider import PodmanProvider
 from tests.plain_user import PlainUser
 
 _RUN = re.compile(r".*/pytest-of-[^/]+/pytest-\d+(?=/)")
+_TABLE = re.compile(r"(mcl-[0-9a-f]{10})-")
+_LINKS = Path("/sys/class/net")
 _LAB = Path(__file__).resolve().parent.parent / "molecule" / "shared" / "lab.yml"
 
 
@@ -30,6 +33,9 @@ def main() -> int:
             print(f"left by a test run that was killed: {', '.join(removed)}", file=sys.stderr)
     if not running(PlainUser.home) and PlainUser.remove():
         print("left by a test run that was killed: a user and that user's lab", file=sys.stderr)
+    for table, handle in sorted(dead_tables()):
+        subprocess.run(["nft", "delete", "table", "netdev", "handle", str(handle)], check=True, timeout=10)
+        print(f"left by a lab whose folder is gone: rules {table}", file=sys.stderr)
     return 0
 
 
@@ -38,6 +44,15 @@ def labs() -> set[tuple[str, str]]:
     shown = Podman().run(["ps", "--all", "--filter", f"label={labels.LAB}", "--format", "json"]).stdout
     found = [container["Labels"] for container in json.loads(shown or "[]")]
     return {(one[labels.LAB], one[labels.FOLDER]) for one in found}
+
+
+def dead_tables() -> set[tuple[str, int]]:
+    """The rules of LAN ports, with their handles, whose bridge is not there: no host of that LAN runs."""
+    listing = ["nft", "-j", "list", "tables", "netdev"]
+    shown = json.loads(subprocess.run(listing, check=True, capture_output=True, timeout=10).stdout)
+    tables = [item["table"] for item in shown["nftables"] if "table" in item]
+    named = [(table, _TABLE.match(table["name"])) for table in tables]
+    return {(table["name"], table["handle"]) for table, bridge in named if bridge and not (_LINKS / bridge[1]).exists()}
 
 
 def running(folder: Path) -> bool:

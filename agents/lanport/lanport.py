@@ -45,9 +45,9 @@ def main() -> int:
     try:
         path, pid = sys.argv[1:] if len(sys.argv) > 1 else _asked(json.load(sys.stdin))
         host = _described(path)
-        port = _port(pid, str(host.get("interface")))
+        port, index = _port(pid, str(host.get("interface")))
         try:
-            text = rules(host, port)
+            text = rules(host, port, index)
         except (LookupError, ValueError) as error:
             raise _damaged(path, "does not describe a host") from error
         _run(["nft", "-f", "-"], f"the LAN's rules for port '{port}' are refused", text)
@@ -89,15 +89,15 @@ def _asked(state: dict[str, object]) -> tuple[str, str]:
     return str(annotations["mcastlab.lan"] if isinstance(annotations, dict) else ""), str(state["pid"])
 
 
-def _port(pid: str, interface: str) -> str:
-    """This machine's end of the container's interface."""
+def _port(pid: str, interface: str) -> tuple[str, int]:
+    """This machine's end of the container's interface: name and index."""
     inside = {link["ifname"]: link for link in _links("nsenter", f"--net=/proc/{pid}/ns/net", "--")}
     if interface not in inside:
         raise Refused(f"process {pid} has no interface '{interface}'; `mcastlab down`, then `mcastlab up` make it anew")
     wanted = inside[interface].get("link_index")
     for link in _links():
         if link["ifindex"] == wanted:
-            return str(link["ifname"])
+            return str(link["ifname"]), int(str(link["ifindex"]))
     raise Refused(f"interface '{interface}' of process {pid} is no port of this machine's")
 
 
@@ -117,8 +117,12 @@ def _run(argv: list[str], failed: str, text: str = "") -> str:
     return done.stdout
 
 
-def rules(host: dict[str, object], port: str) -> str:
-    """The table of one port, in place of the one that may be there."""
+def rules(host: dict[str, object], port: str, index: int) -> str:
+    """The table of one port, in place of the one that may be there.
+
+    A chain stays when its port is gone, and since Linux 6.16 it hangs at the next one of that name, which may be
+    another lab's: its rules hold for the port with this index, which no other will have.
+    """
     table = f"netdev {host['table']}"
     own, others = (_families(host[key]) for key in ("own", "others"))
     lines = [] if host["router"] else list(_ROUTERS)
@@ -128,7 +132,7 @@ def rules(host: dict[str, object], port: str) -> str:
     # Its own addresses are the host's: not those of the pods that share its port.
     lines += [f"ether saddr != {host['mac']} {line}" for line in _claims(*own)]
     chain = f'type filter hook ingress device "{port}" priority -500; policy accept;'
-    body = "\n    ".join([chain, *(f"{line} counter drop" for line in lines)])
+    body = "\n    ".join([chain, f"iif != {index} accept", *(f"{line} counter drop" for line in lines)])
     return f"table {table} {{\n}}\ndelete table {table}\ntable {table} {{\n  chain said {{\n    {body}\n  }}\n}}\n"
 
 

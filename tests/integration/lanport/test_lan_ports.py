@@ -38,27 +38,17 @@ class Lan:
             run("ip", "netns", "add", netns)
         run("ip", "-n", self.here, "link", "add", "br0", "up", "type", "bridge", "mcast_snooping", "0")
         for netns, address in ((self.k8s, "0a:00:00:00:00:01"), (self.source, "0a:00:00:00:00:02")):
-            port = f"v{netns[-1]}"
-            run(
-                "ip",
-                "-n",
-                self.here,
-                "link",
-                "add",
-                port,
-                "type",
-                "veth",
-                "peer",
-                "eth1",
-                "netns",
-                netns,
-                "address",
-                address,
-            )
-            run("ip", "-n", self.here, "link", "set", port, "master", "br0", "up")
-            run("ip", "-n", netns, "link", "set", "eth1", "up")
+            self.connect(netns, address)
         self.container = subprocess.Popen(["ip", "netns", "exec", self.k8s, "sleep", "600"])
         until("the container to be where its network is", self._is_there, Deadline.after(20), interval=0.02)
+
+    def connect(self, netns: str, address: str) -> None:
+        """A port for the host in `netns`, by the name that each of its ports has."""
+        port = f"v{netns[-1]}"
+        end = ("peer", "eth1", "netns", netns, "address", address)
+        run("ip", "-n", self.here, "link", "add", port, "type", "veth", *end)
+        run("ip", "-n", self.here, "link", "set", port, "master", "br0", "up")
+        run("ip", "-n", netns, "link", "set", "eth1", "up")
 
     def _is_there(self) -> bool | NotYet:
         """`ip` begins in this machine's own network namespace."""
@@ -215,6 +205,18 @@ def test_a_second_start_replaces_the_rules(lan: Lan) -> None:
     assert lan.hook().returncode == 0
     shown = run("ip", "netns", "exec", lan.here, "nft", "list", "tables")
     assert shown.count("table") == 1
+    assert lan.seen(ALL) == set(ALLOWED)
+
+
+def test_rules_do_not_hold_for_the_next_port_of_that_name(lan: Lan) -> None:
+    """Which another lab's host may have, while the one that they were laid for is stopped."""
+    lan.describe()
+    assert lan.hook().returncode == 0
+    assert lan.seen(ALL) == set(ALLOWED)
+    run("ip", "-n", lan.here, "link", "del", "vk")
+    lan.connect(lan.k8s, "0a:00:00:00:00:01")
+    assert lan.seen(ALL) == set(ALL)
+    assert lan.hook().returncode == 0
     assert lan.seen(ALL) == set(ALLOWED)
 
 
