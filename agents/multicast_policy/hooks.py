@@ -89,7 +89,7 @@ def attach(kind: str, devices: Iterable[str], hooks: Hooks, programs: Programs, 
             try:
                 _attach(socket.if_nametoindex(device), way, programs, name, old)
             except OSError as error:
-                raise HookError(f"'{device}', {way}, '{name}': {error.strerror}") from error
+                raise HookError(f"'{device}', {way}, '{name}': {error.strerror or error}") from error
 
 
 def without(kind: str, devices: Sequence[str], hooks: Hooks, programs: Programs) -> list[str]:

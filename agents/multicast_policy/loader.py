@@ -72,7 +72,12 @@ def give(bridge: str, data: bytes, kind: str, before: Path | None) -> None:
     hooks.attach(kind, [bridge], hooks.BRIDGE, current, old)
     ports = sorted(path.name for path in Path(f"/sys/class/net/{bridge}/brif").iterdir())
     for port in ports:
-        hooks.attach(kind, [port], hooks.of(port), current, old)
+        index = _index(port)
+        try:
+            hooks.attach(kind, [port], hooks.of(port), current, old)
+        except hooks.HookError:
+            if index and _index(port) == index:  # else its pod has ended, and one that follows gets them by the plug-in
+                raise
     for name, content in ((OBJECT, data), (KIND, kind.encode())):
         files.write_whole(str(_FOLDER / name), content)
     for name in (REFUSED, OLDER):
@@ -81,6 +86,13 @@ def give(bridge: str, data: bytes, kind: str, before: Path | None) -> None:
         if programs:
             programs.close()
     remove_others()
+
+
+def _index(port: str) -> int:
+    try:
+        return socket.if_nametoindex(port)
+    except OSError:
+        return 0
 
 
 def _own_bridge(bridge: str) -> None:

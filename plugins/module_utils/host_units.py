@@ -36,8 +36,24 @@ def ensure_unit(item, changed_files, check_mode):
         acts.append("restart")
     if not check_mode:
         for act in acts:
-            systemctl(act, name)
+            _act(act, name)
     return bool(acts)
+
+
+def _act(act, unit):
+    try:
+        systemctl(act, unit)
+    except Refused as refused:
+        raise Refused(f"{refused}\n{last_words(unit)}".strip()) from refused
+
+
+def last_words(unit):
+    """What the unit said last: systemd itself only says where to look."""
+    argv = ["journalctl", "--unit", unit, "--lines", "5", "--no-pager", "--output", "cat"]
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # no journal here
+        return ""
 
 
 def reload_units(units, changed_files, check_mode):

@@ -299,6 +299,21 @@ def test_a_container_without_the_right_is_a_reason(bare_node: Node, policy_objec
     assert bare_node.pins() == []
 
 
+def test_ports_that_go_meanwhile_do_not_stop_the_loader(node: Node, policy_object: Path) -> None:
+    """As where pods end while a node's unit is started again."""
+    ports = " ".join(map(str, range(8)))
+    come = f"for n in {ports}; do ip link add go$n type veth peer name og$n; ip link set go$n master {BRIDGE} up; done"
+    go = f"for n in {ports}; do ip link del go$n; done"
+    churn = subprocess.Popen(node.inside("sh", "-c", f"while :; do {come}; {go}; done"))
+    try:
+        for _ in range(8):
+            node.load(policy_object)
+        assert churn.poll() is None, "ports come and go"
+    finally:
+        churn.kill()
+        churn.wait(10)
+
+
 def test_without_a_bpf_file_system_nothing_is_loaded(bare_node: Node, policy_object: Path) -> None:
     (bare_node.folder / hooks.REFUSED).unlink()
     bare_node.exec("mount", "--bind", "/bin/false", "/usr/bin/mount")

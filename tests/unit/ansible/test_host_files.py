@@ -146,7 +146,9 @@ def test_a_unit_that_does_not_start_fails_with_systemds_words(tmp_path: Path) ->
     (tmp_path / "state").write_text("ActiveState=inactive\nUnitFileState=enabled\nNeedDaemonReload=no\n")
     (tmp_path / "systemctl").write_text(SYSTEMCTL)
     (tmp_path / "systemctl").chmod(0o755)
+    (tmp_path / "journalctl").write_text('#!/bin/sh\necho "said: $2"\n')
+    (tmp_path / "journalctl").chmod(0o755)
     (tmp_path / "refuses").touch()
     result = run(units=[{"name": "one.service"}], path=f"{tmp_path}:{os.environ['PATH']}")
     assert result["failed"] is True
-    assert result["msg"] == "'systemctl start one.service' failed: Job failed."
+    assert result["msg"] == "'systemctl start one.service' failed: Job failed.\nsaid: one.service"
