@@ -534,10 +534,14 @@ INLINE int by_loser(const struct port *tunnel, const struct frame *f)
 	return f->ip == 4 ? f->source.word[3] == tunnel->v6[1][3] : same6(f->source.word, loser.word);
 }
 
+// All of it is read before the family is looked at: an offset that depends on it would be arithmetic with a pointer, which
+// the verifier takes from root alone, and not from the agent, which has no CAP_PERFMON.
 INLINE int of_this_node(const struct port *tunnel, const struct frame *f)
 {
 	const __u32 *s = f->source.word;
-	return f->ip == 4 ? (s[3] & tunnel->v4[1]) == tunnel->v4[0] : s[0] == tunnel->v6[0][0] && s[1] == tunnel->v6[0][1];
+	__u32 subnet = tunnel->v4[0], mask = tunnel->v4[1], first = tunnel->v6[0][0], second = tunnel->v6[0][1];
+	asm volatile("" : "+r"(subnet), "+r"(mask), "+r"(first), "+r"(second));
+	return f->ip == 4 ? (s[3] & mask) == subnet : s[0] == first && s[1] == second;
 }
 
 INLINE int ask_the_others(struct __sk_buff *skb, const struct port *tunnel, const struct frame *f)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.multicast_policy import hooks
+from agents.multicast_policy import bind, hooks
 from provision.core.wait import NotYet, until
 from tests.damage import STRANGER
 from tests.integration.multicast_policy.kinds import kinds
@@ -297,6 +297,15 @@ def test_a_container_without_the_right_is_a_reason(bare_node: Node, policy_objec
     run(*words[:at], "setpriv", "--bounding-set", "-bpf,-sys_admin", *words[at:])
     assert (bare_node.folder / hooks.REFUSED).read_text() == "making map 'ports': Operation not permitted\n"
     assert bare_node.pins() == []
+
+
+def test_the_kernel_takes_the_programs_with_the_agents_rights(bare_node: Node, policy_object: Path) -> None:
+    """It loads them again where they are lost; without CAP_PERFMON the verifier refuses arithmetic that root may do."""
+    bare_node.exec("sh", "-c", f"mkdir -p {hooks.FOLDER}/bpf && mount -t bpf bpf {hooks.FOLDER}/bpf")
+    load = "data = open(sys.argv[1], 'rb').read(); print(loader.ensure(data, elf.parse(data), kind='clsact')[1])"
+    script = f"import sys; from multicast_policy import elf, loader; {load}"
+    granted = ("setpriv", "--bounding-set", "-all,+bpf,+net_admin", "env", f"PYTHONPATH={bind.LIBRARY}")
+    assert bare_node.exec(*granted, "/usr/bin/python3", "-S", "-c", script, policy_object) == "clsact\n"
 
 
 def test_ports_that_go_meanwhile_do_not_stop_the_loader(node: Node, policy_object: Path) -> None:
