@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ class Lines:
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, **more)
         self.all: list[Any] = []
         self._new: queue.Queue[Any] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout
@@ -90,8 +92,13 @@ class Lines:
         return until("no more lines to come", unchanged, within(seconds), interval=0)
 
     def end(self) -> None:
+        """End the process, and give its pipes back: all tests together have more than a process may have open."""
         self.process.kill()
         self.process.wait(patient(10))
+        self._reader.join(patient(10))
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(OSError):  # what it was still to be told
+                pipe.close()  # type: ignore[union-attr]
 
 
 class Pod:
@@ -210,7 +217,8 @@ class Node:
             echo ready; exec sleep infinity"""
         holder = subprocess.Popen([*argv, "sh", "-c", script], stdout=subprocess.PIPE, text=True)
         assert holder.stdout
-        assert holder.stdout.readline() == "ready\n"
+        with holder.stdout:
+            assert holder.stdout.readline() == "ready\n"
         return holder
 
     def inside(self, *argv: str | Path) -> list[str | Path]:
