@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,12 @@ class Programs:
         self.tables = Tables(maps=maps)
         self.know({HERE: port(OWN, V4, V6)}, "green")
 
+    def close(self) -> None:
+        """Give the descriptors back, and with them maps and programs: all tests together have too many."""
+        self.tables.close()
+        for fd in self._fds.values():
+            os.close(fd)
+
     def know(self, ports: dict[int, Port], *enabled: str, shared: tuple[str, ...] = ()) -> None:
         self.tables.write(Wanted(ports, Policy(1, enabled, shared), (99, "0a:58:0a:f4:00:01")))
 
@@ -65,7 +73,8 @@ def parsed(policy_object: Path) -> elf.Object:
 
 @pytest.fixture
 def run(parsed: elf.Object) -> Iterator[Programs]:
-    yield Programs(parsed)
+    with closing(Programs(parsed)) as loaded:
+        yield loaded
 
 
 @pytest.mark.parametrize("options", [0, 4, 20, 40])
