@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from provision import config
 from provision.core import labels
 from provision.core.paths import StateDir
 from provision.providers.podman.cli import Podman
+from provision.providers.podman.lan import drop_port_table, port_tables
 from provision.providers.podman.provider import PodmanProvider
 from tests.plain_user import PlainUser
 
@@ -33,8 +33,8 @@ def main() -> int:
             print(f"left by a test run that was killed: {', '.join(removed)}", file=sys.stderr)
     if not running(PlainUser.home) and PlainUser.remove():
         print("left by a test run that was killed: a user and that user's lab", file=sys.stderr)
-    for table, handle in sorted(dead_tables()):
-        subprocess.run(["nft", "delete", "table", "netdev", "handle", str(handle)], check=True, timeout=10)
+    for table in dead_tables():
+        drop_port_table(table)
         print(f"left by a lab whose folder is gone: rules {table}", file=sys.stderr)
     return 0
 
@@ -46,13 +46,10 @@ def labs() -> set[tuple[str, str]]:
     return {(one[labels.LAB], one[labels.FOLDER]) for one in found}
 
 
-def dead_tables() -> set[tuple[str, int]]:
-    """The rules of LAN ports, with their handles, whose bridge is not there: no host of that LAN runs."""
-    listing = ["nft", "-j", "list", "tables", "netdev"]
-    shown = json.loads(subprocess.run(listing, check=True, capture_output=True, timeout=10).stdout)
-    tables = [item["table"] for item in shown["nftables"] if "table" in item]
-    named = [(table, _TABLE.match(table["name"])) for table in tables]
-    return {(table["name"], table["handle"]) for table, bridge in named if bridge and not (_LINKS / bridge[1]).exists()}
+def dead_tables() -> list[str]:
+    """The rules of LAN ports whose bridge is not there: no host of that LAN runs."""
+    named = {name: _TABLE.match(name) for name in port_tables()}
+    return [name for name, bridge in named.items() if bridge and not (_LINKS / bridge[1]).exists()]
 
 
 def running(folder: Path) -> bool:

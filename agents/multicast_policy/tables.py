@@ -160,6 +160,7 @@ def _packed_port(port: Port) -> bytes:
 
 
 def packed_tunnel(tunnel: Tunnel) -> bytes:
+    """A tunnel's entry without slot and switch."""
     subnets = [ip_network(subnet) for subnet in tunnel.subnets]
     four = next(subnet for subnet in subnets if subnet.version == 4)
     six = next((subnet.network_address.packed for subnet in subnets if subnet.version == 6), bytes(16))

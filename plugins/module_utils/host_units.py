@@ -44,10 +44,10 @@ def _act(act, unit):
     try:
         systemctl(act, unit)
     except Refused as refused:
-        raise Refused(f"{refused}\n{last_words(unit)}".strip()) from refused
+        raise Refused(f"{refused}\n{_last_words(unit)}".strip()) from refused
 
 
-def last_words(unit):
+def _last_words(unit):
     """What the unit said last: systemd itself only says where to look."""
     argv = ["journalctl", "--unit", unit, "--lines", "5", "--no-pager", "--output", "cat"]
     try:

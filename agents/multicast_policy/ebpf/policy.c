@@ -217,19 +217,25 @@ INLINE int same_mac(const __u8 *one, const __u8 *other)
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2];
 }
 
-INLINE __u32 *owner_of(const struct ethhdr *eth)
+// A sender's MAC address as the maps have it.
+INLINE __u64 mac_of(const struct ethhdr *eth)
 {
 	__u64 mac = 0;
 	__builtin_memcpy(&mac, eth->h_source, ETH_ALEN);
+	return mac;
+}
+
+INLINE __u32 *owner_of(const struct ethhdr *eth)
+{
+	__u64 mac = mac_of(eth);
 	return lookup(&owners, &mac);
 }
 
 // IPv6 that connection tracking took apart again: by whom it came is lost, its MAC address is not.
 INLINE __u32 sender_by_mac(const struct ethhdr *eth)
 {
-	__u64 mac = 0;
-	__u32 *found = owner_of(eth);
-	__builtin_memcpy(&mac, eth->h_source, ETH_ALEN);
+	__u64 mac = mac_of(eth);
+	__u32 *found = lookup(&owners, &mac);
 	if (!found)
 		found = lookup(&behind, &mac);
 	return found ? *found : 0;
@@ -561,10 +567,8 @@ INLINE int ask_the_others(struct __sk_buff *skb, const struct port *tunnel, cons
 // No pod here can take such an address: at its own port it says what is its own.
 INLINE void learn(const struct ethhdr *eth, __u32 tunnel)
 {
-	__u64 mac = 0;
-	__u32 *known;
-	__builtin_memcpy(&mac, eth->h_source, ETH_ALEN);
-	known = lookup(&behind, &mac);
+	__u64 mac = mac_of(eth);
+	__u32 *known = lookup(&behind, &mac);
 	if (!known || *known != tunnel)
 		update(&behind, &mac, &tunnel, BPF_ANY);
 }

@@ -104,7 +104,7 @@ class LanPorts:
 
     def guard(self, containers: Sequence[str], known: Container[str]) -> None:
         """Lay the rules where they are missing, or others than when a container that was `known` before was started."""
-        there = self._tables()
+        there = port_tables()
         for name in containers:
             if (self._changed and name in known) or self._table(name) not in there:
                 pid = self._podman.run(["inspect", "--format", "{{.State.Pid}}", name]).stdout.strip()
@@ -115,23 +115,30 @@ class LanPorts:
         """Remove the rules of all hosts of the LAN, and the descriptions."""
         for path in (self._podman.home / "lan").glob(f"{self._network.removesuffix('-lan')}-*.json"):
             path.unlink()
-        tables = [name for name in self._tables() if name.startswith(self._table(""))]
+        tables = [name for name in port_tables() if name.startswith(self._table(""))]
         for name in tables:
-            run(as_root(["nft", "delete", "table", "netdev", name]), timeout=10)
+            drop_port_table(name)
         return [f"rules {name}" for name in tables]
 
     def _table(self, container: str) -> str:
         """The name of a port's table; of no container, what all of the LAN begin with."""
         return f"{bridge_name(self._network)}-{container}"
 
-    def _tables(self) -> list[str]:
-        if not shutil.which("nft", path=_PATH):
-            return []
-        shown = run(as_root(["nft", "-j", "list", "tables", "netdev"]), timeout=10).stdout
-        return [item["table"]["name"] for item in json.loads(shown)["nftables"] if "table" in item]
-
     def _write(self, path: Path, text: str) -> None:
         self._changed |= ensure_text(path, text, mode=0o644)
+
+
+def port_tables() -> list[str]:
+    """The tables of this machine that may be of a LAN's port, by name: those of nftables' family netdev."""
+    if not shutil.which("nft", path=_PATH):
+        return []
+    shown = run(as_root(["nft", "-j", "list", "tables", "netdev"]), timeout=10).stdout
+    return [item["table"]["name"] for item in json.loads(shown)["nftables"] if "table" in item]
+
+
+def drop_port_table(name: str) -> None:
+    """Remove a port's rules."""
+    run(as_root(["nft", "delete", "table", "netdev", name]), timeout=10)
 
 
 def _addresses(lab: Lab, hosts: Sequence[Host]) -> list[str]:

@@ -108,7 +108,7 @@ class PodmanProvider:
     def remove(self, lab: Lab, names: Sequence[str]) -> None:
         containers = [f"{self.prefix}-{name}" for name in names]
         self.podman.remove_containers(containers)
-        self.podman.run(["volume", "rm", "--force", *(f"{name}-containerd" for name in containers)], timeout=120)
+        self.podman.run(["volume", "rm", "--force", *map(_volume, containers)], timeout=120)
 
     def down(self, lab: Lab) -> list[str]:
         self.containers(lab)  # refuses a lab of another folder
@@ -146,7 +146,7 @@ class PodmanProvider:
 
     def volume(self, host: Host) -> str:
         """The volume of the host's containerd."""
-        return f"{self.container(host)}-containerd"
+        return _volume(self.container(host))
 
     def containers(self, lab: Lab) -> dict[str, dict[str, Any]]:
         """The lab's containers by name, as `podman ps` describes them; raises InputError on somebody else's lab."""
@@ -246,6 +246,10 @@ class PodmanProvider:
         own = self._management.at(place)
         keys = (self.state.key, self.state.known_hosts)
         return Machine(host.name, host.role, own.address, 22, "root", *keys, management=own)
+
+
+def _volume(container: str) -> str:
+    return f"{container}-containerd"
 
 
 def _settings(lab: Lab, host: Host) -> str:

@@ -5,159 +5,30 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import queue
 import shlex
 import subprocess
 import sys
-import threading
 import time
-import uuid
 import zlib
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from agents.multicast_policy import bind, hooks
 from provision.core.templating import evaluate, render_file
 from provision.core.wait import NotYet, until
-from tests.integration.multicast_policy.patience import LIVELY, patient, within
+from tests.integration.multicast_policy.lines import Lines, run
+from tests.integration.multicast_policy.patience import patient, within
+from tests.integration.multicast_policy.policy_pod import PEER, Pod
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 _numbers = itertools.count(1)
 BRIDGE = "cni0"
-PEER = (sys.executable, "-IS", HERE / "peer.py")  # the standard library alone: what a pod does begins sooner
-
-
-def run(*argv: str | Path, text: str | None = None, env: dict[str, str] | None = None) -> str:
-    """Output of a command that must succeed."""
-    done = subprocess.run(
-        [*argv], check=False, capture_output=True, text=True, timeout=patient(60), input=text, env=env
-    )
-    assert done.returncode == 0, f"{shlex.join(map(str, argv))}: {done.returncode}\n{done.stdout}{done.stderr}"
-    return done.stdout
-
-
-class Lines:
-    """A process that prints a JSON value a line, and what it has printed."""
-
-    def __init__(self, argv: list[str | Path], **more: Any) -> None:
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, **more)
-        self.all: list[Any] = []
-        self._new: queue.Queue[Any] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            value = json.loads(line)
-            self.all.append(value)
-            self._new.put(value)
-
-    def next(self, seconds: float = 15) -> Any:
-        """The next line; queue.Empty when there is none in time."""
-        return self._new.get(timeout=patient(seconds))
-
-    def tell(self, value: Any) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(json.dumps(value) + "\n")
-        self.process.stdin.flush()
-
-    def heard(self) -> set[str]:
-        """The texts that peer.py has heard, which prints `ready` first."""
-        return {text for text, _, _ in self.all[1:]}
-
-    def heard_with(self, *wanted: str) -> set[str]:
-        """What it has heard once all `wanted` have come, or can come no more, and whatever was sent beside them."""
-        deadline = within(10)
-        while not set(wanted) <= self.heard() and not deadline.expired:
-            deadline.pause(0.02)
-        time.sleep(LIVELY)  # nothing tells of what does not come
-        return self.heard()
-
-    def more_than(self, count: int, seconds: float = 10) -> None:
-        """Wait until more lines than so many have come."""
-        probe = lambda: len(self.all) > count or NotYet(f"{len(self.all)} lines have come")  # noqa: E731
-        until(f"more than {count} lines", probe, within(seconds), interval=0.02)
-
-    def quiet(self, seconds: float = 10) -> int:
-        """Wait until no line has come for a while; how many there are."""
-
-        def unchanged() -> int | NotYet:
-            before = len(self.all)
-            time.sleep(LIVELY)
-            return before if len(self.all) == before else NotYet(f"{len(self.all)} lines have come, and more come")
-
-        return until("no more lines to come", unchanged, within(seconds), interval=0)
-
-    def end(self) -> None:
-        """End the process, and give its pipes back: all tests together have more than a process may have open."""
-        self.process.kill()
-        self.process.wait(patient(10))
-        self._reader.join(patient(10))
-        for pipe in (self.process.stdin, self.process.stdout):
-            with suppress(OSError):  # what it was still to be told
-                pipe.close()  # type: ignore[union-attr]
-
-
-class Pod:
-    """A pod: a network namespace on the bridge."""
-
-    def __init__(self, node: Node, namespace: str, name: str) -> None:
-        self.node, self.namespace, self.name = node, namespace, name
-        self.netns = f"{node.netns}p{next(_numbers)}"
-        self.id = uuid.uuid4().hex
-        self.result: dict[str, Any] = {}
-        self.hearing: Lines | None = None
-
-    @property
-    def port(self) -> str:
-        return str(next(i["name"] for i in self.result["interfaces"] if i["name"].startswith("veth")))
-
-    def address(self, version: int = 4) -> str:
-        found = [ip["address"].split("/")[0] for ip in self.result["ips"]]
-        return str(next(address for address in found if (":" in address) == (version == 6)))
-
-    def hear(self, *groups: str) -> None:
-        """Join, and wait until the bridge knows."""
-        self.hearing = self.node.peer(self.netns, "hear", "eth0", *groups)
-        assert self.hearing.next() == "ready"
-
-    def unlimited(self) -> None:
-        """Let the pod's sockets join as many groups as they like; a kernel allows 20 and 64 by default."""
-        for name in ("ipv4/igmp_max_memberships",):
-            run("ip", "netns", "exec", self.netns, "sh", "-c", f"echo 1000 >/proc/sys/net/{name}")
-
-    def heard(self) -> set[str]:
-        assert self.hearing
-        return self.hearing.heard()
-
-    def heard_with(self, *wanted: str) -> set[str]:
-        """As of Lines."""
-        assert self.hearing
-        return self.hearing.heard_with(*wanted)
-
-    def say(self, group: str, text: str, *more: str) -> None:
-        run("ip", "netns", "exec", self.netns, *PEER, "say", "eth0", group, text, *more)
-
-    def frames(self, *frames: str, count: int = 2) -> None:
-        run("ip", "netns", "exec", self.netns, *PEER, "frames", "eth0", str(count), *frames)
-
-    def igmp_version(self) -> str:
-        """The version that the pod's kernel speaks on eth0: V1, V2 or V3."""
-        shown = run("ip", "netns", "exec", self.netns, "cat", "/proc/net/igmp")
-        return next(line.split()[-1] for line in shown.splitlines() if "eth0" in line)
 
 
 def netid(namespace: str) -> int:
     """A number for a namespace, as its NetNamespace has one."""
     return 10 + zlib.crc32(namespace.encode()) % 2**20
-
-
-def mac_of(pod: Pod) -> bytes:
-    """The MAC address of a pod's interface."""
-    return bytes.fromhex(next(i["mac"] for i in pod.result["interfaces"] if i.get("sandbox")).replace(":", ""))
 
 
 class Node:

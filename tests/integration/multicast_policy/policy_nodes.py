@@ -6,7 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.integration.multicast_policy.policy_node import Node, Pod, run
+from tests.integration.multicast_policy.lines import run
+from tests.integration.multicast_policy.policy_node import Node
+from tests.integration.multicast_policy.policy_pod import Pod
 
 MANAGEMENT = "eth0"
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.multicast_policy import frames as f
-from tests.integration.multicast_policy.policy_node import PEER, Node, Pod, netid, run
+from tests.integration.multicast_policy.lines import run
+from tests.integration.multicast_policy.policy_node import Node, netid
 from tests.integration.multicast_policy.policy_nodes import Nodes, address
+from tests.integration.multicast_policy.policy_pod import PEER, Pod
 from tests.integration.multicast_policy.test_policy_across import G4, member_elsewhere
 
 PORT = 4789

@@ -8,7 +8,8 @@ import time
 
 from tests.integration.multicast_policy import forged
 from tests.integration.multicast_policy.patience import LIVELY, patient, within
-from tests.integration.multicast_policy.policy_node import Node, Pod, mac_of
+from tests.integration.multicast_policy.policy_node import Node
+from tests.integration.multicast_policy.policy_pod import Pod, mac_of
 
 G4 = "239.1.1.1"
 REFUSALS = ("off", "forged", "control", "not_allowed")

@@ -9,7 +9,8 @@ import pytest
 
 from provision.core.wait import NotYet, until
 from tests.integration.multicast_policy.patience import LIVELY, patient, within
-from tests.integration.multicast_policy.policy_node import PEER, Node, Pod
+from tests.integration.multicast_policy.policy_node import Node
+from tests.integration.multicast_policy.policy_pod import PEER, Pod
 
 G4, G6 = "239.1.1.1", "ff1e::1:1"
 GROUPS = (G4, G6, "224.0.0.251", "ff02::fb")

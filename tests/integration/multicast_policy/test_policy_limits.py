@@ -7,7 +7,8 @@ import pytest
 from provision.core.wait import NotYet, until
 from tests.integration.multicast_policy import frames as f
 from tests.integration.multicast_policy.patience import patient, within
-from tests.integration.multicast_policy.policy_node import BRIDGE, Node, Pod, mac_of
+from tests.integration.multicast_policy.policy_node import BRIDGE, Node
+from tests.integration.multicast_policy.policy_pod import Pod, mac_of
 from tests.integration.multicast_policy.test_policy_agent import heard_after
 
 G4, G6 = "239.1.1.1", "ff1e::1:1"

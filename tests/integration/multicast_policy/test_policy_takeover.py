@@ -7,8 +7,10 @@ import time
 
 from provision.core.wait import NotYet, until
 from tests.integration.multicast_policy import forged
+from tests.integration.multicast_policy.lines import run
 from tests.integration.multicast_policy.patience import LIVELY, patient, within
-from tests.integration.multicast_policy.policy_node import Node, Pod, mac_of, run
+from tests.integration.multicast_policy.policy_node import Node
+from tests.integration.multicast_policy.policy_pod import Pod, mac_of
 
 G4, G6 = "239.1.1.1", "ff1e::1:1"
 

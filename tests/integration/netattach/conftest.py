@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,5 @@ def executable(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def node(tmp_path: Path, executable: Path, cni_bin: Path) -> Iterator[Node]:
     """A node of its own for each test."""
-    made = Node(tmp_path, executable, cni_bin)
-    try:
+    with closing(Node(tmp_path, executable, cni_bin)) as made:
         yield made
-    finally:
-        made.close()

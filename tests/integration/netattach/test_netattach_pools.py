@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +92,8 @@ class Caller:
 
 @pytest.fixture
 def caller(api: RealApi, conf: Path, cni_bin: Path) -> Iterator[Caller]:
-    made = Caller(api, conf, cni_bin)
-    try:
+    with closing(Caller(api, conf, cni_bin)) as made:
         yield made
-    finally:
-        made.close()
 
 
 def keeper(api: RealApi, node: str, *, grace: float = 0, cluster: bool = False) -> PoolKeeper:
